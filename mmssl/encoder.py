@@ -1,0 +1,39 @@
+"""`Encoder`, what turns one modality into a map of features."""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from mmssl.batch import Modality
+
+
+class Encoder(nn.Module):
+    """One modality `[B, ...]` to a map `[B, *grid, D]`; pooling the map into `[B, D]` is a separate, visible step.
+
+    Inputs are what `Batch` holds: video `[B, T, 3, H, W]` uint8, or floating point in [0, 1] after augmentation;
+    audio `[B, S]` in [-1, 1] at `sample_rate`; text `[B, L]` ids with -1 for padding. The encoder normalizes.
+    The first axis of a grid is time: video `[B, T', H', W', D]`, audio `[B, T', F', D]`, text `[B, L, D]`.
+
+    Attributes:
+        modality: what it reads.
+        dim: D.
+    """
+
+    modality: ClassVar[Modality]
+    dim: int
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """`[B, ...]` to `[B, *grid, D]`."""
+        raise NotImplementedError
+
+    def mask(self, inputs: Tensor) -> Tensor | None:
+        """`[B, *grid]` bool, which places hold anything; None when all do (text has padding)."""
+        return None
+
+    def pool(self, grid: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`[B, *grid, D]` to `[B, D]`: the mean over the places that hold something."""
+        places = grid.flatten(1, -2)
+        if mask is None:
+            return places.mean(1)
+        weight = mask.flatten(1).to(places.dtype).unsqueeze(-1)
+        return (places * weight).sum(1) / weight.sum(1).clamp(min=1)

@@ -1,0 +1,60 @@
+"""`Objective`, what is learnt: it turns a batch into a loss and owns everything that the loss needs."""
+
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mmssl.batch import Batch, Modality
+from mmssl.encoder import Encoder
+
+Terms = dict[str, Tensor]  # scalars to log, detached
+
+
+class Objective(nn.Module):
+    """Encoders, heads, temperature, queues and teachers of one system, and its loss.
+
+    Attributes:
+        encoders: modality to `Encoder`.
+        heads: modality to a map of features into the shared space, applied at each place: `[..., D]` to `[..., E]`.
+        refresh_every: steps between two calls of `refresh`, or None.
+        comparable: whether `embed` puts the modalities in one space, so that retrieval between them means something.
+    """
+
+    encoders: nn.ModuleDict
+    heads: nn.ModuleDict
+    refresh_every: int | None = None
+    comparable: bool = True
+
+    def __init__(self, encoders: dict[Modality, Encoder], heads: dict[Modality, nn.Module]) -> None:
+        super().__init__()
+        self.encoders, self.heads = nn.ModuleDict(encoders), nn.ModuleDict(heads)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
+        """The loss, a scalar whose mean over processes is the loss of all their clips, and scalars to log."""
+        raise NotImplementedError
+
+    def after_step(self, progress: float) -> None:
+        """Moving teachers and schedules, after each optimizer step; progress runs from 0 to 1."""
+
+    def refresh(self, batches: Iterable[Batch]) -> None:
+        """All training clips in order, before the first step and every `refresh_every`; clustering."""
+
+    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+        """The map in the shared space `[B, *grid, E]`, not normalized, with its mask; of the first caption for text."""
+        encoder, inputs = self.encoders[modality], getattr(batch, modality)
+        inputs = inputs[:, 0] if modality == "text" else inputs
+        return self.heads[modality](encoder(inputs)), encoder.mask(inputs)  # type: ignore[operator]
+
+    def embed(self, batch: Batch) -> dict[Modality, Tensor]:
+        """One unit vector a clip, `[B, E]`, for each modality that both the batch and this objective have."""
+        embeddings: dict[Modality, Tensor] = {}
+        for modality in (m for m in batch.modalities if m in self.encoders):
+            grid, mask = self.features(batch, modality)
+            embeddings[modality] = functional.normalize(self.encoders[modality].pool(grid, mask).float(), dim=-1)  # type: ignore[operator]
+        return embeddings
+
+    def maps(self, batch: Batch) -> dict[Modality, Tensor]:
+        """One unit vector a place, `[B, *grid, E]`."""
+        present = [m for m in batch.modalities if m in self.encoders]
+        return {m: functional.normalize(self.features(batch, m)[0].float(), dim=-1) for m in present}
