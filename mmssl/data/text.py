@@ -1,0 +1,39 @@
+"""Bytes to caption text: UTF-8 or an error that says where, never a guess."""
+
+import unicodedata
+from codecs import BOM_UTF8
+
+from mmssl.errors import Fault, MediaError
+
+KEPT_CONTROLS = "\n\t"  # they separate words; `clean` makes them spaces
+# Other control and format characters are dropped, except those that shape words (ZWNJ, ZWJ, variation and direction).
+JOINERS = "\u200c\u200d\u200e\u200f"
+
+
+def decode(data: bytes, name: str) -> str:
+    r"""UTF-8 text, a byte order mark at its start removed, line ends made `\n`.
+
+    Raises:
+        MediaError: TEXT, with line and byte of what is not UTF-8.
+    """
+    data = data.removeprefix(BOM_UTF8)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        found = f"byte {data[error.start]:#04x} at offset {error.start} in line {line} is not UTF-8; save it as UTF-8"
+        raise MediaError(name, Fault.TEXT, found) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def clean(text: str) -> str:
+    """One line of NFC text: control characters dropped, runs of white space made one space, ends stripped.
+
+    Raises:
+        ValueError: a lone surrogate, which no encoding can hold.
+    """
+    kept = (c for c in text if c in KEPT_CONTROLS or c in JOINERS or unicodedata.category(c) not in ("Cc", "Cf"))
+    line = " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+    if any(unicodedata.category(c) == "Cs" for c in line):
+        raise ValueError("holds half of a surrogate pair, which is not a character; write the character itself")
+    return line
