@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,7 +29,7 @@ class Objective(nn.Module):
 
     def __init__(self, encoders: dict[Modality, Encoder], heads: dict[Modality, nn.Module]) -> None:
         super().__init__()
-        self.encoders, self.heads = nn.ModuleDict(encoders), nn.ModuleDict(heads)
+        self.encoders, self.heads = nn.ModuleDict(dict(encoders.items())), nn.ModuleDict(dict(heads.items()))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """The loss, a scalar whose mean over processes is the loss of all their clips, and scalars to log."""
@@ -58,3 +59,15 @@ class Objective(nn.Module):
         """One unit vector a place, `[B, *grid, E]`."""
         present = [m for m in batch.modalities if m in self.encoders]
         return {m: functional.normalize(self.features(batch, m)[0].float(), dim=-1) for m in present}
+
+    def pair_scores(self, batch: Batch) -> Tensor:
+        """`[B, B]`, higher where video (rows) and audio (columns) correspond more; the cosine unless overridden."""
+        embeddings = self.embed(batch)
+        return embeddings["video"] @ embeddings["audio"].T
+
+    def heat(self, batch: Batch) -> Tensor:
+        """`[B, T', H', W']`, higher at places of the video that go with the clip's own sound; the cosine by default."""
+        (video, _), (audio, mask) = self.features(batch, "video"), self.features(batch, "audio")
+        sound = self.encoders["audio"].pool(audio, mask)  # type: ignore[operator]
+        places = functional.normalize(video.float(), dim=-1)
+        return torch.einsum("b...e,be->b...", places, functional.normalize(sound.float(), dim=-1))

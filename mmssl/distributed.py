@@ -1,0 +1,58 @@
+"""The processes of a run: who is who, and rows of all of them with the gradient going home.
+
+Everything works without a process group, as one process of one.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+
+
+def _started() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def rank() -> int:
+    """The number of this process, from 0."""
+    return distributed.get_rank() if _started() else 0
+
+
+def world() -> int:
+    """The number of processes, W."""
+    return distributed.get_world_size() if _started() else 1
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(world())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        # gloo has no reduce-scatter. The sum, not the mean: DDP divides by W once, over the parameters.
+        total = gradient.contiguous().clone()
+        distributed.all_reduce(total)
+        return total.chunk(world())[rank()]
+
+
+def gather(rows: Tensor) -> Tensor:
+    """`[B, ...]` of each process, the same shape on all, to `[W * B, ...]` in order of rank.
+
+    Every process's gradient with regard to a row is summed back into the process that owns the row.
+    """
+    if world() == 1:
+        return rows
+    gathered: Tensor = _Gather.apply(rows)  # type: ignore[no-untyped-call]
+    return gathered
+
+
+def mean(values: Tensor, keep: Tensor) -> Tensor:
+    """A process's share of a mean over the kept rows of all processes, from its own `[B]` and `[B]` bool.
+
+    It is scaled so that the mean of the shares over processes is the mean of all rows, however many each one kept.
+    """
+    count = gather(keep.sum().reshape(1)).sum().clamp(min=1)
+    return values.masked_fill(~keep, 0).sum() * world() / count

@@ -1,0 +1,85 @@
+"""How well the video of one clip goes with the sound or text of another, from a map of places and a vector.
+
+All give cosines, `[A, N]` in [-1, 1], from `places [A, T, *grid, E]` and `pooled [A, E]` of A clips and `other [N, E]`
+of N; nothing needs to be normalized before. They differ in what becomes of the places.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+class PairScore(Protocol):
+    """A score of every pair of A maps and N vectors."""
+
+    def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
+        """`[A, T, *grid, E]`, `[A, E]`, `[N, E]` to `[A, N]`."""
+        ...
+
+
+def cosine(places: Tensor, other: Tensor) -> Tensor:
+    """`[..., E]` and `[N, E]` to `[..., N]` float32, also under autocast: over a temperature, 8 bits are not enough."""
+    with torch.autocast(places.device.type, enabled=False):
+        return functional.normalize(places.float(), dim=-1) @ functional.normalize(other.float(), dim=-1).T
+
+
+def _by_time(places: Tensor, other: Tensor) -> Tensor:
+    """The cosine of each place, `[A, T, P, N]`."""
+    return cosine(places.flatten(2, -2) if places.ndim > 3 else places.unsqueeze(2), other)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The cosine of the pooled vectors: what retrieval by `embed` uses; places are not asked to agree."""
+
+    def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
+        """See `PairScore`."""
+        return cosine(pooled, other)
+
+
+@dataclass(frozen=True)
+class MaxOverPlaces:
+    """The best place of each time, averaged over time, so that one place is enough for a match.
+
+    Mo and Morgado 2022 (EZ-VSL), equation 4; Hamilton et al. 2024 (DenseAV), section 3.2, which averages over time.
+    """
+
+    def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
+        """See `PairScore`."""
+        return _by_time(places, other).amax(2).mean(1)
+
+
+@dataclass(frozen=True)
+class LogSumExpOverPlaces:
+    """A soft maximum over the places of each time, so that not one place alone gets gradient.
+
+    `temperature * (log sum exp(cosine / temperature) - log P)`: the maximum as it goes to 0, the mean as it grows.
+    """
+
+    temperature: float = 0.1
+
+    def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
+        """See `PairScore`."""
+        each = _by_time(places, other)
+        return self.temperature * ((each / self.temperature).logsumexp(2) - math.log(each.shape[2])).mean(1)
+
+
+@dataclass(frozen=True)
+class Average:
+    """The mean of several scores: `Average(Pooled(), MaxOverPlaces())` serves retrieval and localization at once."""
+
+    scores: tuple[PairScore, ...]
+
+    def __init__(self, *scores: PairScore) -> None:
+        object.__setattr__(self, "scores", scores)
+
+    def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
+        """See `PairScore`."""
+        total = self.scores[0](places, pooled, other)
+        for score in self.scores[1:]:
+            total = total + score(places, pooled, other)
+        return total / len(self.scores)
