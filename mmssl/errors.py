@@ -70,3 +70,9 @@ class TrainingError(MmsslError):
     """Training cannot go on: a loss that is not finite, a lost worker, too many unreadable recordings."""
 
     exit_status = 6
+
+
+class EvaluationError(MmsslError):
+    """A number would say nothing: embeddings that are not finite or zero, no right answer, nothing annotated."""
+
+    exit_status = 7
