@@ -1,0 +1,98 @@
+"""The front-ends of the papers by name: rows of the table in section 0.2 of the specification of the systems."""
+
+import torch
+from torch import Tensor, nn
+
+from mmssl.modules.compression import Decibel, Fit, Log, LogOffset, Standardize, StandardizeClip
+from mmssl.modules.framed import KaldiFilterBank, WelchDensity
+from mmssl.modules.spectrogram import AudioFrontEnd, Cepstrum, Magnitude, Mel, Power, Same, Stft, Unpadded
+
+
+class RemoveMean(nn.Module):
+    """Each clip's samples around zero."""
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """`[B, S]` to the same."""
+        return wave - wave.mean(1, keepdim=True)
+
+
+class AverageNeighbors(nn.Module):
+    """2 n + 1 bins to n + 1: the mean of bins 1 and 2, 3 and 4, ...; bin 0 stays."""
+
+    def forward(self, power: Tensor) -> Tensor:
+        """`[B, T', F]` to `[B, T', 1 + F // 2]`."""
+        return torch.cat((power[..., :1], (power[..., 1::2] + power[..., 2::2]) / 2), dim=-1)
+
+
+def log_mel(
+    sample_rate: int = 16_000, bins: int = 80, win: int = 400, hop: int = 160, mean: float = -8.0, std: float = 4.5
+) -> AudioFrontEnd:
+    """Log power on the mel scale, `[B, 1 + S // hop, bins]`; the front-end for everything that names no other.
+
+    Args:
+        sample_rate: Hz.
+        bins: of mel.
+        win: samples a window; the transform is the next power of two.
+        hop: samples between frames.
+        mean: subtracted; that of recordings of every kind is near -8.
+        std: divided by; that of recordings of every kind is near 4.5.
+    """
+    n_fft = 1 << (win - 1).bit_length()
+    steps = (Mel(sample_rate, bins, n_fft), Log(1e-6), Standardize(mean, std))
+    return AudioFrontEnd(sample_rate, Stft(win, hop, n_fft), Power(), *steps)
+
+
+def l3() -> AudioFrontEnd:
+    """L3-Net (Arandjelovic and Zisserman 2017): 1 s at 48 kHz to `[B, 199, 257]`, ln |X| / 5."""
+    stft = Stft(512, 242, padding=Same())
+    return AudioFrontEnd(48_000, stft, Magnitude(), Log(1e-12), Standardize(0.0, 5.0), frames=199)
+
+
+def ave() -> AudioFrontEnd:
+    """AVE-Net and AVOL-Net (Arandjelovic and Zisserman 2018): 1 s at 48 kHz to `[B, 200, 257]`."""
+    return AudioFrontEnd(48_000, WelchDensity(48_000, 512, 238), LogOffset(1e-7), Standardize(0.0, 12.0), frames=200)
+
+
+def lvs(sample_rate: int = 16_000) -> AudioFrontEnd:
+    """LVS, EZ-VSL and SLAVC: the recipe of AVE-Net, 3 s at 16 kHz to `[B, 200, 257]`, 10 s to `[B, 671, 257]`."""
+    return AudioFrontEnd(sample_rate, WelchDensity(sample_rate, 512, 238), LogOffset(1e-7), Standardize(0.0, 12.0))
+
+
+def syncnet_mfcc() -> AudioFrontEnd:
+    """SyncNet (Chung and Zisserman 2016): 13 cepstra of 26 bins, 25 / 10 ms windows at 16 kHz; 0.2 s gives 18 to 20."""
+    steps = (Mel(16_000, 26, 512, scale="htk", norm=None), Log(1e-10), Cepstrum(13, 26))
+    return AudioFrontEnd(16_000, Stft(400, 160, 512, padding=Unpadded()), Power(), *steps)
+
+
+def syncnet_mel() -> AudioFrontEnd:
+    """The SyncNet trainer of 2020: 40 mel bins at 16 kHz, log, each bin of a clip standardized."""
+    steps = (Mel(16_000, 40, 512, scale="htk", norm=None), Log(1e-6), StandardizeClip())
+    return AudioFrontEnd(16_000, Stft(400, 160, 512), Power(), *steps)
+
+
+def gdt(bins: int = 40) -> AudioFrontEnd:
+    """GDT and STiCA (Patrick et al. 2020): 20 / 10 ms at 24 kHz, 1 s to `[B, 99, bins]`, (x + 1.93) / 17.89."""
+    steps = (Mel(24_000, bins, 1024, scale="htk", norm=None), Log(1e-10), Standardize(-1.93, 17.89))
+    return AudioFrontEnd(24_000, Stft(480, 240, 1024, padding=Unpadded()), Power(), *steps)
+
+
+def avid() -> AudioFrontEnd:
+    """AVID-CMA (Morgado et al. 2021): 2 s at 24 kHz to `[B, 200, 257]` in dB with a range of 100 dB.
+
+    Departure: the paper's z-score for each bin comes from its training set; here each clip's own is taken.
+    """
+    stft = Stft(1024, 240, padding=Same())
+    steps = (AverageNeighbors(), Decibel(span=100.0), StandardizeClip())
+    return AudioFrontEnd(24_000, stft, Power(), *steps, frames=200)
+
+
+def cav_mae_fbank(frames: int = 1024) -> AudioFrontEnd:
+    """CAV-MAE (Gong et al. 2023): Kaldi's 128 log energies at 16 kHz, padded to 1024 frames, (x + 5.081) / 4.4849."""
+    steps = (RemoveMean(), KaldiFilterBank(16_000, 128), Fit(frames), Standardize(-5.081, 4.4849))
+    return AudioFrontEnd(16_000, *steps, frames=frames)
+
+
+def byol_a() -> AudioFrontEnd:
+    """BYOL-A (Niizumi et al. 2021), as FunnyNet uses it: 64 mel bins from 60 to 7800 Hz at 16 kHz."""
+    steps = (Mel(16_000, 64, 1024, low=60.0, high=7800.0), Log(1e-7), Standardize(-5.49, 5.04))
+    return AudioFrontEnd(16_000, Stft(1024, 160), Power(), *steps)
