@@ -1,0 +1,194 @@
+"""Which clips are in batch k: a pure function of (seed, k, data, options), so that any batch can be made anywhere.
+
+Epochs flow into each other: with n clips, draws 0 to n - 1 hold each clip once, draws n to 2n - 1 again, and a batch
+may lie across the border. Process r of W takes rows r * b to (r + 1) * b - 1 of the batch of W * b clips, so nothing
+is lost or doubled, and W processes of b see what one of W * b sees.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from mmssl.data.mixture import Mixture
+from mmssl.data.permutation import Numbers, mix, permute
+from mmssl.data.recordings import Recordings
+from mmssl.data.streams import Apart, Shuffled, Stream, Together
+from mmssl.errors import UsageError
+
+_SOURCE, _MIXTURE, _SEED, _SUBSTITUTE = range(4)  # what a hash is for
+
+
+class Grouping(Protocol):
+    """Which clips may, must or must not be in one batch."""
+
+    @property
+    def clips(self) -> int:
+        """Drawn together."""
+        ...
+
+    def names(self, recordings: Recordings) -> Sequence[str] | None:
+        """The group of each recording, None when the order does not ask."""
+        ...
+
+    def stream(self, part: "Part", order: "Order", key: int, batch_size: int) -> Stream:
+        """The order of one source."""
+        ...
+
+
+@dataclass(frozen=True)
+class Free:
+    """Any clips; each once an epoch."""
+
+    clips: int = 1
+
+    def names(self, recordings: Recordings) -> None:
+        """Nothing."""
+        return None
+
+    def stream(self, part: "Part", order: "Order", key: int, batch_size: int) -> Stream:
+        """A shuffle."""
+        return Shuffled(part.size, key, order.block, order.window)
+
+
+@dataclass(frozen=True)
+class AtMostOnePerGroup:
+    """No two clips of one group in a batch, for losses that take all others as negatives."""
+
+    clips: int = field(default=1, init=False)
+
+    def names(self, recordings: Recordings) -> Sequence[str]:
+        """Groups."""
+        return recordings.groups()
+
+    def stream(self, part: "Part", order: "Order", key: int, batch_size: int) -> Stream:
+        """Groups dealt out to the batches."""
+        if batch_size == 0:
+            raise UsageError("AtMostOnePerGroup does not work on a mix of several sources: give one source")
+        return Apart(part.grouped, key, batch_size)
+
+
+@dataclass(frozen=True)
+class PerGroup:
+    """`clips` neighbors in a batch are of one group, such as other seconds of one video."""
+
+    clips: int = 2
+
+    def names(self, recordings: Recordings) -> Sequence[str]:
+        """Groups."""
+        return recordings.groups()
+
+    def stream(self, part: "Part", order: "Order", key: int, batch_size: int) -> Stream:
+        """Groups cut into units."""
+        return Together(part.grouped, key, self.clips)
+
+
+@dataclass(frozen=True)
+class PerLabel(PerGroup):
+    """`clips` neighbors in a batch have one label."""
+
+    def names(self, recordings: Recordings) -> Sequence[str]:
+        """Labels, read from each recording's entry."""
+        return [recordings[index].label for index in range(len(recordings))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """How training clips are drawn.
+
+    Attributes:
+        block: neighbors that slow storage reads together; 0 shuffles all freely. For free grouping alone.
+        window: blocks whose clips are mixed.
+        grouping: `Free()`, `AtMostOnePerGroup()`, `PerGroup(clips)` or `PerLabel(clips)`.
+    """
+
+    block: int = 0
+    window: int = 16
+    grouping: Grouping = field(default_factory=Free)
+
+    def __post_init__(self) -> None:
+        if self.block < 0 or self.window < 1 or self.grouping.clips < 1:
+            raise UsageError("Order needs block of 0 or more, and window and clips of at least 1")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One source of the data as the order sees it."""
+
+    size: int  # clips
+    weight: float = 1.0
+    groups: Numbers | None = None  # [size] equal numbers are one group
+
+    @property
+    def grouped(self) -> Numbers:
+        """The groups, or each clip its own."""
+        return np.arange(self.size) if self.groups is None else self.groups
+
+
+class Schedule:
+    """The whole order of one run.
+
+    Args:
+        order: options.
+        parts: the sources; indices go through them one after another.
+        seed: of the run.
+        batch_size: over all processes.
+
+    Raises:
+        UsageError: no clips, a weight that is not positive, or a batch that groups cannot fill.
+    """
+
+    def __init__(self, order: Order, parts: Sequence[Part], *, seed: int, batch_size: int) -> None:
+        self.clips = order.grouping.clips
+        if batch_size < 1 or batch_size % self.clips:
+            raise UsageError(f"batch_size is {batch_size}; it must be a positive multiple of {self.clips} clips")
+        if not parts or any(part.size < 1 for part in parts):
+            raise UsageError("there are no recordings to draw from: check the data's address")
+        self.seed, self.batch_size = seed, batch_size
+        self.size = sum(part.size for part in parts)
+        self.begins = np.cumsum([0, *(part.size for part in parts)])[:-1]
+        self.mixture = Mixture([part.weight for part in parts], key=int(mix(seed, _MIXTURE)[0]))
+        aligned = batch_size if len(parts) == 1 else 0
+        self.streams = [
+            order.grouping.stream(part, order, int(mix(seed, _SOURCE, number)[0]), aligned)
+            for number, part in enumerate(parts)
+        ]
+
+    def batch(self, step: int) -> Numbers:
+        """`[batch_size]` indices of the clips of batch `step`, from 0."""
+        units = self.batch_size // self.clips
+        return self._draw(np.arange(step * units, (step + 1) * units)).ravel()
+
+    def seeds(self, step: int) -> Numbers:
+        """`[batch_size]` one seed for each clip of the batch."""
+        return mix(self.seed, _SEED, step, np.arange(self.batch_size)).view(np.int64)
+
+    def substitutes(self, step: int, position: int) -> Iterator[int]:
+        """Indices to take, in turn, when the clip at this position cannot be read.
+
+        The others of its unit first, then clips of its own source in an order drawn for this position; those that
+        the batch already holds are passed over as long as there are others.
+        """
+        unit, slot = divmod(position, self.clips)
+        numbers = np.array([step * (self.batch_size // self.clips) + unit])
+        mine = self._draw(numbers)[0]
+        yield from (int(index) for index in dict.fromkeys(np.roll(mine, -slot).tolist()) if index != mine[slot])
+        source = int(self.mixture.draw(numbers)[0][0])
+        stream, key = self.streams[source], int(mix(self.seed, _SUBSTITUTE, step, unit)[0])
+        epoch = int(self.mixture.draw(numbers)[1][0]) // stream.per_epoch
+        planned = set(self.batch(step).tolist())
+        for place in range(stream.per_epoch):
+            number = permute(np.array([place]), stream.per_epoch, key) + epoch * stream.per_epoch
+            index = int(stream.units(number)[0, slot] + self.begins[source])
+            if index not in planned or stream.per_epoch * self.clips <= self.batch_size:
+                yield index
+
+    def _draw(self, numbers: Numbers) -> Numbers:
+        """`[n]` numbers of units to `[n, clips]` indices."""
+        sources, theirs = self.mixture.draw(numbers)
+        drawn = np.empty((len(numbers), self.clips), dtype=np.int64)
+        for source in np.unique(sources).tolist():
+            here = sources == source
+            drawn[here] = self.streams[source].units(theirs[here]) + self.begins[source]
+        return drawn

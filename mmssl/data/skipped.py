@@ -1,0 +1,71 @@
+"""The ledger of recordings that could not be read: which, why, and whether there are too many."""
+
+import json
+import logging
+from collections import Counter
+from pathlib import Path
+
+from mmssl.errors import Fault, TrainingError, UsageError
+
+_log = logging.getLogger(__name__)
+
+
+class Skipped:
+    """Counts unreadable recordings; each is named once, in the log and as a line of `skipped.jsonl`.
+
+    Args:
+        folder: where `skipped.jsonl` is appended; None keeps the ledger in memory.
+        limit: share of the clips tried, in (0, 1], above which work stops; 1 never stops.
+        least: clips to have tried before the share is judged. Field data has 0.1 to 1 % bad files.
+
+    Raises:
+        UsageError: the limit is no share.
+    """
+
+    def __init__(self, folder: Path | None = None, limit: float = 0.05, least: int = 100) -> None:
+        if not 0 < limit <= 1:
+            raise UsageError(f"the limit of unreadable recordings is a share in (0, 1], not {limit}")
+        self.file = None if folder is None else folder / "skipped.jsonl"
+        self.limit, self.least = limit, least
+        self.clips = self.failures = 0
+        self.reasons: dict[str, tuple[Fault, str]] = {}
+        if self.file is not None and self.file.is_file():
+            for line in self.file.read_text(encoding="utf-8").splitlines():
+                entry = json.loads(line)
+                self.reasons[entry["key"]] = (Fault(entry["fault"]), entry["detail"])
+
+    def tried(self, clips: int) -> None:
+        """Count clips that were asked for, readable or not."""
+        self.clips += clips
+
+    def record(self, key: str, fault: Fault, detail: str) -> None:
+        """Count one that could not be read.
+
+        Raises:
+            TrainingError: more than the limit are bad.
+        """
+        self.failures += 1
+        if key not in self.reasons:
+            self.reasons[key] = (fault, detail)
+            _log.warning("left out %s: %s (%s)", key, detail, fault.value)
+            if self.file is not None:
+                line = json.dumps({"key": key, "fault": fault.value, "detail": detail}, ensure_ascii=False)
+                # One write in append mode: lines of several processes do not mix.
+                with self.file.open("a", encoding="utf-8") as stream:
+                    stream.write(line + "\n")
+        if self.clips >= self.least and self.failures > self.limit * self.clips:
+            raise TrainingError(
+                f"{self.failures} of {self.clips} clips could not be read, more than the limit of {self.limit:.1%}; "
+                f"the last was {key}: {detail} ({fault.value}). Look at {self.file or 'the log'}, repair or remove them"
+            )
+
+    def summary(self) -> list[str]:
+        """Lines for the end of a run: a total, then each reason with its count and an example; empty if all is well."""
+        if not self.reasons:
+            return []
+        counts = Counter(fault for fault, _ in self.reasons.values())
+        lines = [f"{len(self.reasons)} recordings could not be read"]
+        for fault, count in counts.most_common():
+            example = next(key for key, (reason, _) in self.reasons.items() if reason == fault)
+            lines.append(f"{count:6d}  {fault.value:20s} such as {example}")
+        return lines
