@@ -67,7 +67,6 @@ class Objective(nn.Module):
 
     def heat(self, batch: Batch) -> Tensor:
         """`[B, T', H', W']`, higher at places of the video that go with the clip's own sound; the cosine by default."""
-        (video, _), (audio, mask) = self.features(batch, "video"), self.features(batch, "audio")
-        sound = self.encoders["audio"].pool(audio, mask)  # type: ignore[operator]
-        places = functional.normalize(video.float(), dim=-1)
-        return torch.einsum("b...e,be->b...", places, functional.normalize(sound.float(), dim=-1))
+        sound = self.embed(Batch(audio=batch.audio))["audio"]
+        places = functional.normalize(self.features(batch, "video")[0].float(), dim=-1)
+        return torch.einsum("b...e,be->b...", places, sound)

@@ -3,7 +3,21 @@
 import torch
 from torch import Tensor
 
+from mmssl.batch import Batch
+from mmssl.distributed import rank
 from mmssl.modules import draws
+
+
+def clips_and_groups(batch: Batch) -> tuple[Tensor, Tensor]:
+    """`[B]` numbers of the clips among those of all processes, and `[B]` groups: each its own if the batch has none."""
+    clip = torch.arange(len(batch), device=next(batch.tensors())[1].device) + rank() * len(batch)
+    return clip, batch.group if "group" in batch else clip
+
+
+def text_valid(batch: Batch) -> Tensor:
+    """`[B, C]` bool, which captions are there."""
+    everything = torch.ones(batch.text.shape[:2], dtype=torch.bool, device=batch.text.device)
+    return batch.text_valid if "text_valid" in batch else everything
 
 
 def caption_numbers(text: Tensor) -> Tensor:

@@ -17,13 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from mmssl.batch import MODALITIES, Batch, Modality
-from mmssl.distributed import gather, rank
+from mmssl.distributed import gather
 from mmssl.encoder import Encoder
 from mmssl.errors import UsageError
 from mmssl.modules.heads import projection
-from mmssl.modules.negatives import caption_numbers, related, same_caption
+from mmssl.modules.negatives import caption_numbers, clips_and_groups, related, same_caption, text_valid
 from mmssl.modules.scores import PairScore, Pooled
 from mmssl.modules.temperature import Temperature
+from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
 
 
@@ -59,14 +60,16 @@ def accuracy(scores: Tensor, positive: Tensor, valid: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class _Rows:
-    """One modality: maps of this process's R rows (R is B, for text B * C), and of all processes what they are not."""
+    """One modality of R clips (of all their captions for text)."""
 
-    places: Tensor  # [R, *grid, E]
     pooled: Tensor  # [R, E]
-    others: Tensor  # [W * R, E], pooled, and so on
-    valid: Tensor  # bool
-    clip: Tensor
-    group: Tensor
+    valid: Tensor  # [R] bool
+    clip: Tensor  # [R]
+    group: Tensor  # [R]
+
+    def gathered(self) -> "_Rows":
+        """Of all processes."""
+        return _Rows(gather(self.pooled), gather(self.valid), gather(self.clip), gather(self.group))
 
 
 class InfoNCE(Objective):
@@ -120,25 +123,24 @@ class InfoNCE(Objective):
             raise UsageError("InfoNCE has only pairs of weight 0: give one of them a weight above 0")
         self.temperatures = nn.ModuleDict({pair: Temperature(temperature) for pair in self.weights})
         self.score: PairScore = score or Pooled()
-        self.augments = nn.ModuleDict(
-            {m: a for m, a in (("video", augment), ("audio", audio_augment)) if a is not None}
-        )
+        self.augments = nn.ModuleDict({"video": WhenTraining(augment), "audio": WhenTraining(audio_augment)})
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """Equal on all processes; terms: each pair's loss, accuracy (top 1 among all clips, both ways), temperature."""
-        batch = self._augmented(batch)
-        rows = {str(modality): self._rows(batch, modality) for modality in MODALITIES if modality in self.heads}
-        repeated = self._repeated_captions(batch) if "text" in rows else None
+        maps, rows, everyone = {}, {}, {}
+        for modality in (str(m) for m in MODALITIES if m in self.encoders):
+            maps[modality], rows[modality] = self._rows(batch, modality)
+            everyone[modality] = rows[modality].gathered()
+        repeated = self._repeated_captions(batch) if "text" in self.encoders else None
         losses: list[Tensor] = []
         terms: Terms = {}
         for pair, weight in self.weights.items():
-            first, second = (rows[modality] for modality in pair.split("_"))
-            own = first.clip.unsqueeze(1) == second.clip
-            excluded = related(first.group, second.group, repeated if pair.endswith("text") else None)
-            valid = (own | ~excluded) & first.valid.unsqueeze(1) & second.valid
-            # A process has the scores of its own rows with all columns; the loss needs all of both.
+            first, second = pair.split("_")
+            own, valid = _masks(everyone[first], everyone[second], repeated if second == "text" else None)
+            # A process scores its own rows against all columns; the loss of the columns needs all rows.
+            scores = self._score(first)(maps[first], rows[first].pooled, everyone[second].pooled)
             temperature: Temperature = self.temperatures[pair]  # type: ignore[assignment]
-            scores = temperature(gather(self._score(pair)(first.places, first.pooled, second.others)))
+            scores = temperature(gather(scores))
             loss = symmetric_info_nce(scores, own, valid)
             losses.append(weight * loss)
             right = accuracy(scores, own, valid) + accuracy(scores.T, own.T, valid.T)
@@ -153,38 +155,30 @@ class InfoNCE(Objective):
 
     def pair_scores(self, batch: Batch) -> Tensor:
         """`[B, B]` scores in [-1, 1] of video (rows) and audio (columns): the one that was trained."""
-        video, audio = self._rows(batch, "video"), self._rows(batch, "audio")
-        return self.score(video.places, video.pooled, audio.pooled)
+        places, video = self._rows(batch, "video")
+        return self._score("video")(places, video.pooled, self._rows(batch, "audio")[1].pooled)
 
-    def _score(self, pair: str) -> PairScore:
-        return self.score if pair.startswith("video") else Pooled()
+    def _score(self, first: str) -> PairScore:
+        return self.score if first == "video" else Pooled()
 
-    def _augmented(self, batch: Batch) -> Batch:
-        if not self.training or not self.augments:
-            return batch
-        changed = {
-            modality: augment(getattr(batch, modality), batch.seed) for modality, augment in self.augments.items()
-        }
-        return Batch(**{**dict(batch.tensors()), **changed})
-
-    def _rows(self, batch: Batch, modality: Modality) -> _Rows:
-        valid, repeats = batch.valid(modality), 1
-        view = batch
-        if modality == "text":
-            view, repeats = Batch(text=batch.text.flatten(0, 1).unsqueeze(1)), batch.text.shape[1]
-            valid = _text_valid(batch).flatten()
-        places, mask = self.features(view, modality)
-        pooled = self.encoders[modality].pool(places, mask).float()  # type: ignore[operator]
-        clip = torch.arange(len(batch), device=pooled.device) + rank() * len(batch)
-        group = batch.group if "group" in batch else clip
-        everyone = (gather(rows.repeat_interleave(repeats)) for rows in (clip, group))
-        return _Rows(places, pooled, gather(pooled), gather(valid), *everyone)
+    def _rows(self, batch: Batch, modality: str) -> tuple[Tensor, _Rows]:
+        name: Modality = modality  # type: ignore[assignment]
+        inputs = getattr(batch, name)
+        if name in self.augments:
+            inputs = self.augments[name](inputs, batch)
+        (clip, group), valid, captions = clips_and_groups(batch), batch.valid(name), 1
+        if name == "text":
+            inputs, valid, captions = inputs.flatten(0, 1).unsqueeze(1), text_valid(batch).flatten(), inputs.shape[1]
+        places, mask = self.features(Batch(**{name: inputs}), name)
+        pooled = self.encoders[name].pool(places, mask).float()  # type: ignore[operator]
+        return places, _Rows(pooled, valid, clip.repeat_interleave(captions), group.repeat_interleave(captions))
 
     def _repeated_captions(self, batch: Batch) -> Tensor:
-        return same_caption(caption_numbers(gather(batch.text)), gather(_text_valid(batch)))
+        return same_caption(caption_numbers(gather(batch.text)), gather(text_valid(batch)))
 
 
-def _text_valid(batch: Batch) -> Tensor:
-    """`[B, C]` bool."""
-    everything = torch.ones(batch.text.shape[:2], dtype=torch.bool, device=batch.text.device)
-    return batch.text_valid if "text_valid" in batch else everything
+def _masks(first: _Rows, second: _Rows, repeated: Tensor | None) -> tuple[Tensor, Tensor]:
+    """`[N, M]` bool each: pairs of one clip, and pairs that are there and true, as positive or as negative."""
+    own = first.clip.unsqueeze(1) == second.clip
+    excluded = related(first.group, second.group, repeated)
+    return own, (own | ~excluded) & first.valid.unsqueeze(1) & second.valid
