@@ -1,0 +1,66 @@
+"""A contact sheet: one picture that shows the answers of a search, best first."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from mmssl.applications.moments import Hit, IndexedRecording
+from mmssl.data.decode.reader import Media, Reader
+from mmssl.data.sources import open_recordings
+from mmssl.errors import MediaError, UsageError
+
+_TILE = (240, 180)  # width and height of one picture, pixels
+_WORDS = 44  # height of the two lines below it
+_GAP = 12
+
+
+def open_hit(recording: IndexedRecording, reader: Reader) -> Media:
+    """The recording of an answer, from its file or from the shard or manifest that holds it.
+
+    Raises:
+        UsageError: the data set no longer holds it.
+        MediaError: it cannot be read.
+    """
+    if Path(recording.path).is_file() and Path(recording.path).suffix not in {".tar", ".csv", ".jsonl"}:
+        return reader.open(recording.path, recording.key)
+    recordings = open_recordings(recording.path)
+    for index in range(len(recordings)):
+        if recordings[index].key == recording.key:
+            return reader.open(recordings.source(index), recording.key)
+    raise UsageError(f"{recording.path} no longer holds {recording.key}; index it again")
+
+
+def contact_sheet(hits: Sequence[Hit], title: str, path: Path, reader: Reader, columns: int = 4) -> None:
+    """The middle picture of each answer with its rank, score, file and seconds; gray where there is none."""
+    rows = -(-len(hits) // columns)
+    width = columns * (_TILE[0] + _GAP) + _GAP
+    sheet = Image.new("RGB", (width, rows * (_TILE[1] + _WORDS + _GAP) + _GAP + 34), (250, 249, 246))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    draw.text((_GAP, _GAP), _shortened(title, 110), fill=(29, 36, 48), font=ImageFont.load_default(17))
+    for rank, hit in enumerate(hits):
+        x = _GAP + rank % columns * (_TILE[0] + _GAP)
+        y = _GAP + 34 + rank // columns * (_TILE[1] + _WORDS + _GAP)
+        sheet.paste(_picture(hit, reader), (x, y))
+        first = f"{rank + 1}   {hit.score:.3f}   {hit.start:.1f}-{hit.end:.1f} s"
+        draw.text((x, y + _TILE[1] + 5), first, fill=(180, 70, 43), font=font)
+        draw.text((x, y + _TILE[1] + 23), _shortened(hit.recording.key, 36), fill=(106, 115, 131), font=font)
+    sheet.save(path)
+
+
+def _picture(hit: Hit, reader: Reader) -> Image.Image:
+    """A sound without a picture, or one that cannot be read any more, is a gray tile: its line of text still counts."""
+    try:
+        with open_hit(hit.recording, reader) as media:
+            pixels: NDArray[np.uint8] = media.frames([(hit.start + hit.end) / 2], (_TILE[1], _TILE[0])).pixels[0]
+    except (MediaError, UsageError):
+        return Image.new("RGB", _TILE, (200, 200, 200))
+    return Image.fromarray(pixels)
+
+
+def _shortened(text: str, length: int) -> str:
+    """One line of at most `length` characters; a long name keeps its end, which tells more."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"...{line[3 - length :]}"
