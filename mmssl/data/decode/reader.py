@@ -61,7 +61,10 @@ class Frames:
 class Media(Protocol):
     """An open recording; use it in a `with` block."""
 
-    info: MediaInfo
+    @property
+    def info(self) -> MediaInfo:
+        """What is in the recording."""
+        ...
 
     def frames(self, times: Sequence[float], size: tuple[int, int] | None = None) -> Frames:
         """The frame on screen at each time: the last whose presentation time is not later (the first, before it).
@@ -93,7 +96,10 @@ class Media(Protocol):
 class Reader(Protocol):
     """A decoder. `mmssl.data.decode.pyav.PyAVReader()` is the default."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The backend, as recorded in a run folder."""
+        ...
 
     def open(self, source: Source, name: str) -> Media:
         """Open a regular local file or an open file object, never anything that opens other files or addresses.

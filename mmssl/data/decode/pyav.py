@@ -1,0 +1,177 @@
+"""Decoding with PyAV (FFmpeg inside), the default: every container, exact times, file objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from mmssl.data.decode.access import checked
+from mmssl.data.decode.limits import CODECS, Limits
+from mmssl.data.decode.picture import UPRIGHT, Orientation, degrees, orientation, rgb
+from mmssl.data.decode.pyav_audio import sound
+from mmssl.data.decode.pyav_demux import Demuxer, Track
+from mmssl.data.decode.pyav_video import frames, select
+from mmssl.data.decode.reader import AudioInfo, Frames, MediaInfo, Source, VideoInfo
+from mmssl.errors import Fault, MediaError
+
+
+@dataclass(frozen=True)
+class PyAVReader:
+    """The default decoder.
+
+    Args:
+        limits: above which a recording is refused before it is decoded.
+        codecs: names of FFmpeg codecs that may decode.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    codecs: frozenset[str] = field(default=CODECS, repr=False)
+    name: ClassVar[str] = "pyav"
+
+    def open(self, source: Source, name: str) -> "PyAVMedia":
+        """See `Reader.open`."""
+        demuxer = Demuxer(checked(source, name, self.limits.size), name)
+        try:
+            return PyAVMedia(demuxer, self.limits, self.codecs)
+        except MediaError:
+            demuxer.close()
+            raise
+
+    def versions(self) -> dict[str, str]:
+        """PyAV and the FFmpeg inside it."""
+        return {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info}
+
+
+class PyAVMedia:
+    """An open recording."""
+
+    def __init__(self, demuxer: Demuxer, limits: Limits, codecs: frozenset[str]) -> None:
+        self._demuxer, self._limits = demuxer, limits
+        container = demuxer.container
+        if len(container.streams) > limits.streams:
+            raise MediaError(demuxer.name, Fault.TOO_LARGE, f"{len(container.streams)} streams; Limits.streams says no")
+        picture, voice = _default(container.streams.video), _default(container.streams.audio)
+        starts = [_start(stream) for stream in (picture, voice) if stream is not None]
+        if not starts:
+            raise MediaError(demuxer.name, Fault.UNSUPPORTED, "it holds neither picture nor sound")
+        for stream in (picture, voice):
+            _allowed(stream, demuxer.name, limits, codecs)
+        zero = min(starts)
+        self._video = None if picture is None else _track(picture, container, zero)
+        self._audio = None if voice is None else _track(voice, container, zero)
+        self._matrix: Orientation = UPRIGHT
+        self.info = MediaInfo(
+            container.format.name.split(",")[0],
+            max(track.end for track in (self._video, self._audio) if track is not None),
+            None if self._video is None else self._video_info(picture, self._video),
+            None if voice is None or self._audio is None else _audio_info(voice, self._audio),
+        )
+        if self.info.duration > limits.seconds:
+            raise MediaError(
+                demuxer.name, Fault.TOO_LARGE, f"{self.info.duration:.0f} s long, the limit is {limits.seconds:.0f} s"
+            )
+
+    def _video_info(self, stream: Any, track: Track) -> VideoInfo:
+        track.by_dts = self._demuxer.container.format.name == "avi"
+        lost: list[float] = []
+        for _, frame in frames(self._demuxer, track, lost):
+            # Only a decoded frame carries the container's display matrix.
+            self._matrix = orientation(frame)
+            if track.by_dts and frame.dts is not None:
+                track.delay = int(frame.dts) - int(stream.start_time or 0)
+            break
+        width, height = stream.codec_context.width, stream.codec_context.height
+        turned = self._matrix[0] == 0
+        average, finest = float(stream.average_rate or 0), float(stream.base_rate or 0)
+        ratio = finest / average if average else 1.0
+        return VideoInfo(
+            codec=stream.codec_context.codec.canonical_name,
+            width=height if turned else width,
+            height=width if turned else height,
+            start=track.start,
+            duration=track.end - track.start,
+            fps=average,
+            # MPEG-1 and -2 count fields: twice the frame rate is still constant.
+            variable=min(abs(ratio - 1), abs(ratio - 2)) > 0.01,
+            rotation=degrees(self._matrix),
+        )
+
+    def frames(self, times: Sequence[float], size: tuple[int, int] | None = None) -> Frames:
+        """See `Media.frames`."""
+        if self._video is None or self.info.video is None:
+            raise MediaError(self._demuxer.name, Fault.NO_VIDEO, "it has no picture")
+        height, width = size or (self.info.video.height, self.info.video.width)
+        pixels = np.empty((len(times), height, width, 3), np.uint8)
+        chosen = select(self._demuxer, self._video, times) if len(times) else []
+        for index, (_, frame) in enumerate(chosen):
+            if index and frame is chosen[index - 1][1]:
+                pixels[index] = pixels[index - 1]
+                continue
+            if frame.width * frame.height > self._limits.pixels:
+                raise MediaError(self._demuxer.name, Fault.TOO_LARGE, f"a picture of {frame.width}x{frame.height}")
+            pixels[index] = rgb(frame, self._matrix, (height, width))
+        return Frames(pixels, np.array([time for time, _ in chosen], np.float64))
+
+    def sound(self, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
+        """See `Media.sound`."""
+        if self._audio is None:
+            raise MediaError(self._demuxer.name, Fault.NO_AUDIO, "it has no sound")
+        return sound(self._demuxer, self._audio, start, samples, sample_rate)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._demuxer.close()
+
+
+def _default(streams: Sequence[Any]) -> Any:
+    """The stream that players show: the one flagged as default, else the first; cover art is none."""
+    real = [stream for stream in streams if not stream.disposition & av.stream.Disposition.attached_pic]
+    flagged = [stream for stream in real if stream.disposition & av.stream.Disposition.default]
+    return next(iter(flagged or real), None)
+
+
+def _start(stream: Any) -> Fraction:
+    return Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
+
+
+def _allowed(stream: Any, name: str, limits: Limits, codecs: frozenset[str]) -> None:
+    """Raise when a stream's codec is not allowed, or its picture or channel count is too large."""
+    if stream is None:
+        return
+    context = stream.codec_context
+    if context is None or context.codec.canonical_name not in codecs:
+        found = "unknown" if context is None else context.codec.canonical_name
+        raise MediaError(name, Fault.UNSUPPORTED, f"its {stream.type} codec is {found}; convert it to H.264 and AAC")
+    if stream.type == "video" and context.width * context.height > limits.pixels:
+        raise MediaError(name, Fault.TOO_LARGE, f"pictures of {context.width}x{context.height}; scale it down")
+    if stream.type == "audio" and context.channels > limits.channels:
+        raise MediaError(name, Fault.TOO_LARGE, f"{context.channels} channels of sound; mix it down")
+
+
+def _track(stream: Any, container: Any, zero: Fraction) -> Track:
+    start = _start(stream)
+    length: Fraction | None = None
+    if stream.duration is not None:
+        length = stream.duration * stream.time_base
+    elif "DURATION" in stream.metadata:  # Matroska: hours:minutes:seconds, of the stream's end
+        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
+        length = Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds.strip("\0")) - start
+    end = (
+        start + length
+        if length is not None
+        else Fraction((container.start_time or 0) + (container.duration or 0), 10**6)
+    )
+    return Track(stream.index, stream.time_base, zero, float(start - zero), float(end - zero), length is not None)
+
+
+def _audio_info(stream: Any, track: Track) -> AudioInfo:
+    context = stream.codec_context
+    return AudioInfo(
+        context.codec.canonical_name, context.sample_rate, context.channels, track.start, track.end - track.start
+    )

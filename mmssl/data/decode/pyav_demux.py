@@ -1,0 +1,144 @@
+"""The part of PyAV that pictures and sound share: an open container, seeking in it, and the recording's clock."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+
+from mmssl.data.decode.access import why_unreadable
+from mmssl.data.decode.limits import CODECS, FORMATS
+from mmssl.data.decode.reader import Source
+from mmssl.errors import Fault, MediaError
+
+# What broken data makes libav raise. Programming errors (ValueError, TypeError) are none of these.
+BROKEN = (av.error.FFmpegError,)
+# Decoder names that differ from their codec's.
+_DECODERS = sorted(CODECS | {"mp3float", "mp2float", "libdav1d", "libopus", "libvorbis", "amrnb", "amrwb"})
+_OPTIONS = {"format_whitelist": ",".join(FORMATS), "codec_whitelist": ",".join(_DECODERS)}
+
+
+def opened(source: Source, name: str) -> Any:
+    """A PyAV container that can open nothing but `source`.
+
+    Raises:
+        MediaError: UNRECOGNIZED, TRUNCATED, CORRUPT or MISSING.
+    """
+    if not isinstance(source, str):
+        source.seek(0)
+    # A file object needs no protocol at all, so none is left to a container that names other files.
+    options = {**_OPTIONS, "protocol_whitelist": "file" if isinstance(source, str) else "none"}
+    try:
+        return av.open(source, options=options, metadata_errors="replace")
+    except av.error.FileNotFoundError as error:
+        raise MediaError(name, Fault.MISSING, "the file vanished while it was opened") from error
+    except BROKEN as error:
+        raise why_unreadable(source, name) from error
+
+
+@dataclass
+class Track:
+    """One stream on the recording's clock.
+
+    Attributes:
+        index: of the stream in its container.
+        tick: seconds, the stream's time base.
+        zero: the container's time of the recording's second 0.
+        start: of the stream, seconds on the recording's clock.
+        end: as declared, seconds.
+        exact: `end` is the stream's own, not the container's.
+        by_dts: the container stores no presentation times (AVI): decoding order is all there is.
+        delay: ticks by which the decoder holds back pictures, when `by_dts`.
+    """
+
+    index: int
+    tick: Fraction
+    zero: Fraction
+    start: float
+    end: float
+    exact: bool
+    by_dts: bool = False
+    delay: int = 0
+
+    def seconds(self, ticks: int) -> float:
+        """Container time to seconds on the recording's clock."""
+        return float(ticks * self.tick - self.zero)
+
+    def ticks(self, seconds: float) -> int:
+        """The tick nearest to a second of the recording."""
+        return round((Fraction(seconds) + self.zero) / self.tick)
+
+    def presented(self, frame: Any, previous: int | None) -> int | None:
+        """The presentation time of a frame in ticks; None where nothing tells it."""
+        if not self.by_dts:
+            return None if frame.pts is None else int(frame.pts)
+        if frame.dts is not None:
+            return int(frame.dts) - self.delay
+        return None if previous is None else previous + max(1, int(frame.duration or 1))
+
+
+class Demuxer:
+    """An open recording that can be sought in and, where seeking fails, read again from its beginning."""
+
+    def __init__(self, source: Source, name: str) -> None:
+        self.source, self.name = source, name
+        self.container = opened(source, name)
+        self.reached = -math.inf  # the latest end of any packet read so far, seconds of the container
+
+    def close(self) -> None:
+        """Close the container; a file object stays open, it is the caller's."""
+        self.container.close()
+
+    def stream(self, track: Track) -> Any:
+        """The PyAV stream of a track, decoding in this thread: workers are the parallelism."""
+        stream = self.container.streams[track.index]
+        if not stream.codec_context.is_open:
+            stream.codec_context.thread_count = 1
+        return stream
+
+    def approaches(self, track: Track, seconds: float) -> Iterator[bool]:
+        """Bring the container to ever earlier places from which `seconds` may be decoded; True for the last, the start.
+
+        A seek may land late (decoding times run ahead of presentation times; some containers guess), so whoever decodes
+        looks at the first time that comes out and asks for the next approach where it is later than wanted.
+        """
+        for back in (0.0, 1.0, 4.0, 16.0):
+            if seconds - back > track.start and self._seek(track, seconds - back):
+                yield False
+        if self._seek(track, track.start):
+            yield False
+        self.container.close()
+        self.container = opened(self.source, self.name)
+        yield True
+
+    def _seek(self, track: Track, seconds: float) -> bool:
+        try:
+            self.container.seek(track.ticks(seconds), stream=self.stream(track), backward=True)
+        except BROKEN:
+            return False
+        return True
+
+    def packets(self, track: Track) -> Iterator[Any]:
+        """Packets of one stream, the last one empty (it drains the decoder).
+
+        Raises:
+            MediaError: CORRUPT when the container breaks in the middle.
+        """
+        streams = [self.stream(track)] if track.exact else list(self.container.streams)
+        try:
+            for packet in self.container.demux(streams):
+                if packet.dts is not None:
+                    self.reached = max(self.reached, float((packet.dts + (packet.duration or 0)) * packet.time_base))
+                if packet.stream_index == track.index:
+                    yield packet
+        except BROKEN as error:
+            raise MediaError(self.name, Fault.CORRUPT, f"reading stopped: {error.strerror}") from error
+
+    def cut_off(self, track: Track, last: float) -> bool:
+        """Whether the file ends before its declared end; asked at its end, when decoding ended at second `last`."""
+        if track.exact:
+            return last < track.end
+        return self.container.duration is not None and self.reached - track.zero < self.container.duration / 1e6 - 0.5
