@@ -14,7 +14,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from mmssl.batch import Batch
-from mmssl.data.clips import Clip, OpenClips, collate
+from mmssl.data.clip import Clip, collate
+from mmssl.data.clips import OpenClips
 from mmssl.data.order import Schedule
 from mmssl.data.permutation import mix
 from mmssl.data.skipped import Skipped

@@ -58,7 +58,8 @@ def _decrypt(x: Words, half: Words, key: Words) -> Words:
     mask = (np.uint64(1) << half) - np.uint64(1)
     left, right = x >> half, x & mask
     for number in reversed(range(_ROUNDS)):
-        left, right = right ^ (mix(key, number, left) & mask), left
+        round_key: Words = mix(key, number, left) & mask
+        left, right = right ^ round_key, left
     return (left << half) | right
 
 
