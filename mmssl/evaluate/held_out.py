@@ -1,0 +1,61 @@
+"""Held-out clips on their way to an objective: one window in the middle of each recording, in their order."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from mmssl.batch import Batch, Modality
+from mmssl.data.clips import Clips, OpenClips
+from mmssl.data.loader import evaluation_batches
+from mmssl.data.skipped import Skipped
+from mmssl.data.window import CenterWindow
+from mmssl.errors import UsageError
+from mmssl.objective import Objective
+
+
+def require(objective: Objective, clips: Clips, modalities: tuple[Modality, ...], what: str) -> None:
+    """Refuse an evaluation of modalities that are not there.
+
+    Raises:
+        UsageError: naming what is missing where.
+    """
+    for modality in modalities:
+        if modality not in objective.encoders:
+            raise UsageError(f"{what} needs {modality}, and {type(objective).__name__} has no encoder of it")
+        if modality not in clips.modalities:
+            raise UsageError(f"{what} needs {modality}, and the clips to evaluate ask for none; set it in their Clips")
+
+
+def middle(clips: Clips) -> OpenClips:
+    """The recordings with one window each, in the middle."""
+    return replace(clips, window=CenterWindow()).open()
+
+
+def held_out(
+    objective: Objective,
+    opened: OpenClips,
+    batch_size: int,
+    *,
+    limit: int = 0,
+    workers: int = 0,
+    skipped: Skipped | None = None,
+) -> Iterator[Batch]:
+    """Batches on the objective's device.
+
+    Args:
+        objective: whose device counts.
+        opened: from `middle`.
+        batch_size: clips at once.
+        limit: recordings at most; 0 takes all.
+        workers: processes that decode.
+        skipped: the ledger of those that cannot be read, which are left out.
+    """
+    device = next((p.device for p in objective.parameters()), torch.device("cpu"))
+    left = limit or len(opened)
+    ledger = Skipped(limit=1.0) if skipped is None else skipped
+    for batch in evaluation_batches(opened, batch_size, workers=workers, skipped=ledger):
+        yield batch[: min(left, len(batch))].to(device)
+        left -= len(batch)
+        if left <= 0:
+            return

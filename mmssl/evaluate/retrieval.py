@@ -1,0 +1,146 @@
+"""Retrieval between modalities: for each recording's sound, where do its pictures stand among all pictures?
+
+Names of the numbers: `retrieval/QUERY-GALLERY/METRIC`, such as `retrieval/audio-video/R@10`; with `/low` and `/high`
+the bootstrap 95 % interval over queries, with `/chance` what equal scores for everything would give.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mmssl.data.clips import Clips
+from mmssl.errors import EvaluationError, UsageError
+from mmssl.evaluate.gains import Gain, linear_gain, ndcg
+from mmssl.evaluate.held_out import middle
+from mmssl.evaluate.interval import described, mean, median
+from mmssl.evaluate.ranks import ExpectedTies, Ties, place_embeddings, same
+from mmssl.evaluate.vectors import HeldOut, Vectors, embed_held_out
+from mmssl.objective import Objective
+
+Graded = Callable[[str, str], float]  # how relevant an item of the second label is to a query of the first, at least 0
+
+
+def same_label(query: str, item: str) -> float:
+    """1 for the same label; replace it by a distance in an ontology for partial credit."""
+    return float(query == item != "")
+
+
+def numbered(words: tuple[str, ...]) -> Tensor:
+    """`[N]` int64, equal for equal words."""
+    numbers: dict[str, int] = {}
+    return torch.tensor([numbers.setdefault(word, len(numbers)) for word in words])
+
+
+def answers(query: Vectors, item: Vectors, index: Tensor) -> Tensor:
+    """`[N]` int64, equal for what answers each other: the same recording, or with text the same words."""
+    captions = query.captions or item.captions
+    return numbered(captions) if captions else index
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieval:
+    """Retrieval in every ordered pair of modalities, on one window in the middle of each recording.
+
+    A recording that lacks a modality is neither query nor item of a pair with it. Items whose caption is word for word
+    the query's count as right answers; equal scores count as `ties` says, the mean over their orders by default.
+
+    Attributes:
+        clips: the data.
+        limit: recordings at most, in their order; 0 takes all. The gallery's size is among the numbers.
+        languages: of captions, each then also a modality like `text.de`; None finds them, () takes none.
+        batch_size: clips at once.
+        workers: processes that decode.
+        recalls: k of R@k.
+        ndcg_at: k of nDCG, where recordings have labels.
+        graded: relevance of labels, for nDCG.
+        gain: of nDCG.
+        ties: what equal scores are worth.
+    """
+
+    clips: Clips
+    limit: int = 0
+    languages: tuple[str, ...] | None = None
+    batch_size: int = 32
+    workers: int = 0
+    recalls: tuple[int, ...] = (1, 5, 10)
+    ndcg_at: int = 30
+    graded: Graded = same_label
+    gain: Gain = linear_gain
+    ties: Ties = field(default_factory=ExpectedTies)
+
+    @torch.no_grad()
+    def __call__(self, objective: Objective) -> Mapping[str, float]:
+        """R@k, MedR, MeanR, nDCG and gallery size of each pair.
+
+        Raises:
+            UsageError: the objective's modalities are not comparable, or fewer than two are there.
+            EvaluationError: embeddings are NaN, infinite or zero, or nothing could be read.
+        """
+        name = type(objective).__name__
+        if not objective.comparable:
+            raise UsageError(f"{name} does not put its modalities into one space, so it cannot retrieve between them")
+        if len([m for m in self.clips.modalities if m in objective.encoders]) < 2:
+            raise UsageError(f"retrieval needs two modalities that both {name} and the clips to evaluate have")
+        held = embed_held_out(
+            objective,
+            middle(self.clips),
+            batch_size=self.batch_size,
+            limit=self.limit,
+            workers=self.workers,
+            languages=self.languages,
+        )
+        return self.judged(held)
+
+    def judged(self, held: HeldOut) -> Mapping[str, float]:
+        """The numbers of embeddings that are there already."""
+        numbers: dict[str, float] = {"retrieval/left-out": float(held.left_out)}
+        for query, item in permutations(held.vectors, 2):
+            if not (query.startswith("text") and item.startswith("text")):
+                numbers |= self._pair(held, query, item)
+        return numbers
+
+    def _pair(self, held: HeldOut, query: str, item: str) -> Mapping[str, float]:
+        asked, found, prefix = held.vectors[query], held.vectors[item], f"retrieval/{query}-{item}"
+        rows = (asked.valid & found.valid).nonzero()[:, 0]
+        if not len(rows):
+            raise EvaluationError(f"{prefix}: no recording has both; look at `mmssl probe`")
+        questions, gallery = asked.embeddings[rows], found.embeddings[rows]
+        right = answers(asked, found, held.index)[rows]
+        try:
+            places = place_embeddings(questions, gallery, same(right, right))
+        except EvaluationError as error:
+            raise EvaluationError(f"{prefix}: {error}") from error
+        chance, numbers = places.chance(), dict[str, float]()
+        for k in self.recalls:
+            expected = float(self.ties.hit(chance, k).mean())
+            numbers |= described(f"{prefix}/R@{k}", self.ties.hit(places, k), chance=expected)
+        expected_ranks = ExpectedTies().rank(chance)
+        for name, statistic in (("MedR", median), ("MeanR", mean)):
+            expected = float(statistic(expected_ranks))
+            numbers |= described(f"{prefix}/{name}", self.ties.rank(places), statistic, chance=expected)
+        labels = tuple(held.labels[row] for row in rows.tolist())
+        if any(labels):
+            numbers |= self._graded(f"{prefix}/nDCG@{self.ndcg_at}", questions, gallery, labels)
+        return numbers | {f"{prefix}/gallery": float(len(rows))}
+
+    def _graded(self, name: str, questions: Tensor, gallery: Tensor, labels: tuple[str, ...]) -> Mapping[str, float]:
+        """NDCG with relevance between labels; queries to which nothing is relevant are left out."""
+        number = numbered(labels)
+        distinct = list(dict.fromkeys(labels))
+        table = torch.tensor([[self.graded(a, b) for b in distinct] for a in distinct], dtype=torch.float64)
+        unit, items = (functional.normalize(x.double(), dim=-1) for x in (questions, gallery))
+        found, chance = [], []
+        for start in range(0, len(unit), 1024):
+            relevance = table[number[start : start + 1024]][:, number]
+            scores = unit[start : start + 1024] @ items.T
+            found.append(ndcg(scores, relevance, self.ndcg_at, self.gain))
+            chance.append(ndcg(torch.zeros_like(scores), relevance, self.ndcg_at, self.gain))
+        values = torch.cat(found)
+        known = ~values.isnan()
+        if not known.any():
+            return {}
+        return described(name, values[known], chance=float(torch.cat(chance)[known].mean()))

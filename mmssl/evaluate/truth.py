@@ -1,0 +1,85 @@
+"""Where in the picture something sounds, whatever file says so."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from mmssl.data.recordings import Recording
+from mmssl.errors import UsageError
+from mmssl.evaluate.framing import Box
+
+
+@dataclass(frozen=True)
+class Sounding:
+    """What is seen to sound at one moment.
+
+    Attributes:
+        boxes: shares of the full picture; none when nothing in view sounds.
+    """
+
+    boxes: tuple[Box, ...]
+
+
+class GroundTruth(Protocol):
+    """Ground truth of a data set."""
+
+    def __call__(self, recording: Recording, times: Sequence[float]) -> Sequence[Sounding | None]:
+        """What sounds at each time, in seconds into the recording; None where nothing is known.
+
+        The times are those of a window in the middle of the recording.
+
+        Raises:
+            UsageError: a box is not one.
+        """
+        ...
+
+
+def checked(box: Sequence[float], where: str) -> Box:
+    """Left, top, right and bottom in [0, 1].
+
+    Raises:
+        UsageError: they are not.
+    """
+    if len(box) != 4 or not all(-1e-6 <= value <= 1 + 1e-6 for value in box) or box[2] <= box[0] or box[3] <= box[1]:
+        raise UsageError(f"{where}: {list(box)} is no box; give left, top, right, bottom as shares of the picture")
+    left, top, right, bottom = (min(max(float(value), 0.0), 1.0) for value in box)
+    return left, top, right, bottom
+
+
+@dataclass(frozen=True)
+class BoxFile:
+    """A JSON list of `{"file": name, "bbox": [[left, top, right, bottom], ...]}`, the form of VGG-SS (Chen et al. 2021).
+
+    Its boxes are those of the frame in the middle of a recording, so that frame alone is known. A recording is found
+    by the last part of its key.
+    """
+
+    path: str
+
+    @cached_property
+    def boxes(self) -> dict[str, tuple[Box, ...]]:
+        """By name of the recording.
+
+        Raises:
+            UsageError: the file is missing, or not of this form.
+        """
+        try:
+            entries = json.loads(Path(self.path).read_text(encoding="utf-8"))
+            return {e["file"]: tuple(checked(box, f"{self.path}: {e['file']}") for box in e["bbox"]) for e in entries}
+        except OSError as error:
+            raise UsageError(
+                f"{self.path}: cannot read the boxes ({error.strerror}); give the path of a file"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            form = 'a JSON list of {"file": ..., "bbox": [[left, top, right, bottom]]}'
+            raise UsageError(f"{self.path}: not {form} ({error})") from error
+
+    def __call__(self, recording: Recording, times: Sequence[float]) -> Sequence[Sounding | None]:
+        """Known in the middle alone."""
+        boxes = self.boxes.get(recording.key.rsplit("/", 1)[-1])
+        middle = len(times) // 2
+        known = None if boxes is None else Sounding(boxes)
+        return [known if number == middle else None for number in range(len(times))]
