@@ -75,13 +75,20 @@ def beside(names: Sequence[str], stem: str) -> list[tuple[str, str, str]]:
     media = {str(PurePosixPath(name).with_suffix("")) for name in related if extension_of(name) in MEDIA}
     found = []
     for name in related:
-        *language, extension = name.removeprefix(f"{stem}.").split(".")
-        extension = extension.lower()
-        plain = not language
-        spoken = len(language) == 1 and bool(_LANGUAGE.fullmatch(language[0])) and f"{stem}.{language[0]}" not in media
-        if (extension in CAPTION_FILES and (plain or spoken)) or (extension == DESCRIPTION and plain):
-            found.append((extension, language[0] if language else "", name))
+        described = kind(name.removeprefix(f"{stem}."))
+        if described and f"{stem}.{described[1]}" not in media:
+            found.append((*described, name))
     return sorted(found)
+
+
+def kind(suffix: str) -> tuple[str, str] | None:
+    """(extension, language) of a file that describes, by what follows its name: `en.srt`; None for other files."""
+    *languages, extension = suffix.split(".")
+    extension = extension.lower()
+    if not languages:
+        return (extension, "") if extension in CAPTION_FILES or extension == DESCRIPTION else None
+    spoken = len(languages) == 1 and _LANGUAGE.fullmatch(languages[0])
+    return (extension, languages[0]) if spoken and extension in CAPTION_FILES else None
 
 
 def extension_of(name: str) -> str:
@@ -109,12 +116,12 @@ def describe(
     fields: dict[str, Any] = {}
     captions: list[Caption] = []
     described = ""
-    for kind, language, name, read in files:
-        if kind == DESCRIPTION:
+    for extension_beside, language, name, read in files:
+        if extension_beside == DESCRIPTION:
             fields = json_fields(read(), name)
             described = name
         else:
-            captions += CAPTION_FILES[kind](read(), name, language)
+            captions += CAPTION_FILES[extension_beside](read(), name, language)
     try:
         found = recording(key, extension, fields, group)
     except FieldError as error:
@@ -155,7 +162,7 @@ def described_beside(path: str | Path) -> Recording:
     path = Path(path)
     names = listing(path.parent) if path.parent.is_dir() else ()
     files = [
-        (kind, language, str(path.parent / name), (path.parent / name).read_bytes)
-        for kind, language, name in beside(names, path.stem)
+        (extension, language, str(path.parent / name), (path.parent / name).read_bytes)
+        for extension, language, name in beside(names, path.stem)
     ]
     return describe(path.stem, extension_of(path.name), files)

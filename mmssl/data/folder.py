@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -125,11 +126,15 @@ class FolderRecordings:
     def __len__(self) -> int:
         return len(self._media)
 
+    def all_keys(self) -> list[str]:
+        """Of all recordings."""
+        return self._keys
+
     def __getitem__(self, index: int) -> Recording:
         file = self._media[index]
         described = [
-            (kind, language, f"{self._files.address}/{name}", lambda name=name: self._files.read(name))
-            for kind, language, name in beside(self._names, _stem(file))
+            (extension, language, f"{self._files.address}/{name}", partial(self._files.read, name))
+            for extension, language, name in beside(self._names, _stem(file))
         ]
         return describe(self._keys[index], extension_of(file), described, group=_stem(file))
 
@@ -150,7 +155,7 @@ class FolderRecordings:
         """The group of each recording; a `.json` that cannot be read names none, and fails when it is asked for."""
         groups = []
         for i, file in enumerate(self._media):
-            described = any(kind == DESCRIPTION for kind, _, _ in beside(self._names, _stem(file)))
+            described = any(extension == DESCRIPTION for extension, _, _ in beside(self._names, _stem(file)))
             groups.append(self._group(i) if described else _stem(file))
         return groups
 

@@ -1,0 +1,73 @@
+"""Several sources of recordings as one."""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import Protocol
+
+from mmssl.data.decode.reader import Source
+from mmssl.data.recordings import Recording, Recordings
+from mmssl.data.shards import shard_names
+
+
+class Keyed(Recordings, Protocol):
+    """Recordings that know their keys without reading anything."""
+
+    def all_keys(self) -> list[str]:
+        """Of all recordings."""
+        ...
+
+
+class ConcatenatedRecordings:
+    """The recordings of each part after those of the part before.
+
+    Where two parts hold one key, all keys begin with their part's name; so do the groups that are only the key.
+    """
+
+    def __init__(self, name: str, parts: Sequence[Keyed]) -> None:
+        self.name, self._parts = name, parts
+        self._ends = list(accumulate(len(part) for part in parts))
+        keys = [key for part in parts for key in part.all_keys()]
+        self._prefixes = shard_names([part.name for part in parts]) if len(set(keys)) < len(keys) else None
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def _find(self, index: int) -> tuple[int, int]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self.name} has {len(self)} recordings, no number {index}")
+        index %= len(self)
+        part = bisect_right(self._ends, index)
+        return part, index - (self._ends[part - 1] if part else 0)
+
+    def all_keys(self) -> list[str]:
+        """Of all recordings."""
+        return [self._called(i, key) for i, part in enumerate(self._parts) for key in part.all_keys()]
+
+    def _called(self, part: int, key: str) -> str:
+        return f"{self._prefixes[part]}/{key}" if self._prefixes else key
+
+    def __getitem__(self, index: int) -> Recording:
+        part, inner = self._find(index)
+        found = self._parts[part][inner]
+        key = self._called(part, found.key)
+        return replace(found, key=key, group=key if found.group == found.key else found.group)
+
+    def source(self, index: int) -> Source:
+        """As its part gives it."""
+        part, inner = self._find(index)
+        return self._parts[part].source(inner)
+
+    def fingerprint(self) -> str:
+        """A hash over those of the parts."""
+        return hashlib.sha256("\n".join(part.fingerprint() for part in self._parts).encode()).hexdigest()
+
+    def groups(self) -> Sequence[str]:
+        """The group of each recording."""
+        return [
+            self._called(i, key) if group == key else group
+            for i, part in enumerate(self._parts)
+            for key, group in zip(part.all_keys(), part.groups(), strict=True)
+        ]

@@ -1,0 +1,116 @@
+"""Byte ranges of something, and a part of it as a file."""
+
+import io
+import os
+import weakref
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from mmssl.errors import Fault, MediaError
+
+
+class Ranges(Protocol):
+    """Something whose bytes can be read from anywhere: a local file or a remote one. It can be pickled."""
+
+    name: str
+    size: int  # bytes
+    changed: str  # what tells two versions of one size apart: time of change, or the server's tag
+
+    def read(self, offset: int, count: int, until: int) -> bytes:
+        """`count` bytes from `offset` on, fewer only at the end. No byte from `until` on will be asked for soon.
+
+        Raises:
+            MediaError: MISSING, PERMISSION, NETWORK, or SHARD when it is not what it was.
+        """
+        ...
+
+
+class LocalRanges:
+    """A local file, opened at the first read; reading has no position, so processes and threads may share it.
+
+    Raises:
+        MediaError: MISSING or PERMISSION.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.name = path
+        try:
+            status = Path(path).stat()
+        except OSError as error:
+            raise _failed(path, error) from None
+        self.size, self.changed = status.st_size, str(status.st_mtime_ns)
+        self._opened: int | None = None
+
+    def read(self, offset: int, count: int, until: int) -> bytes:
+        """`count` bytes from `offset` on."""
+        if self._opened is None:
+            self._opened = self._open()
+        pieces = []
+        while count > 0 and (piece := os.pread(self._opened, count, offset)):
+            pieces.append(piece)
+            offset, count = offset + len(piece), count - len(piece)
+        return b"".join(pieces)
+
+    def _open(self) -> int:
+        try:
+            opened = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _failed(self.name, error) from None
+        weakref.finalize(self, os.close, opened)
+        if (found := os.fstat(opened).st_size) != self.size:
+            detail = f"has {found} bytes, but had {self.size} when it was opened first; start again with what is there"
+            raise MediaError(self.name, Fault.SHARD, detail)
+        return opened
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_opened": None}
+
+
+def _failed(path: str, error: OSError) -> MediaError:
+    if isinstance(error, PermissionError):
+        return MediaError(path, Fault.PERMISSION, "may not be read; give read permission")
+    return MediaError(path, Fault.MISSING, f"cannot be opened: {error.strerror}")
+
+
+class Slice(io.RawIOBase):
+    """The bytes [start, start + size) of something, as a file that can be read and sought but never left."""
+
+    def __init__(self, ranges: Ranges, start: int, size: int) -> None:
+        super().__init__()
+        self._ranges, self._start, self._size, self._position = ranges, start, size, 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move; a place beyond the end reads nothing, one before the start is refused."""
+        place = offset + (0, self._position, self._size)[whence]
+        if place < 0:
+            raise ValueError(f"cannot seek to {place}, before the start of {self._ranges.name}")
+        self._position = place
+        return place
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer as far as the slice goes.
+
+        Raises:
+            MediaError: SHARD, when what should be there ends early.
+        """
+        count = max(min(len(buffer), self._size - self._position), 0)
+        end = self._start + self._size
+        data = self._ranges.read(self._start + self._position, count, end)
+        if len(data) < count:
+            raise MediaError(self._ranges.name, Fault.SHARD, f"ends before byte {end}, which its index names")
+        buffer[:count] = data
+        self._position += count
+        return count
+
+
+def open_slice(ranges: Ranges, start: int, size: int) -> BinaryIO:
+    """A buffered `Slice`."""
+    return cast(BinaryIO, io.BufferedReader(Slice(ranges, start, size), 1 << 16))

@@ -1,0 +1,203 @@
+"""Files at any fsspec address (`https://`, `s3://`, `gs://`, ...) by byte ranges, through a bounded local cache."""
+
+import asyncio
+import glob
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
+from mmssl.data.decode.reader import Source
+from mmssl.data.ranges import open_slice
+from mmssl.errors import Fault, MediaError
+
+BLOCK = 1 << 17  # bytes; a clip's ends lie inside blocks, so this is what a read fetches in vain
+AHEAD = 1 << 21  # bytes fetched at once when more of a member will follow
+TRIES = 3
+PAUSE = 0.5  # seconds before the second try; doubled before each further one
+
+T = TypeVar("T")
+
+
+def is_remote(address: str) -> bool:
+    """Whether it is an address, not a path."""
+    return "://" in address
+
+
+def _filesystem(address: str) -> tuple[Any, str]:
+    import fsspec
+
+    try:
+        filesystem, path = fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        raise MediaError(address, Fault.UNSUPPORTED, f"needs a package: {error}") from None
+    except ValueError as error:
+        raise MediaError(address, Fault.UNSUPPORTED, f"is no address that fsspec knows: {error}") from None
+    return filesystem, path
+
+
+def _network_errors() -> tuple[type[BaseException], ...]:
+    """What a failing network raises; only libraries that are in use can raise theirs."""
+    errors: list[type[BaseException]] = [OSError, asyncio.TimeoutError]
+    if "aiohttp" in sys.modules:
+        errors.append(sys.modules["aiohttp"].ClientError)
+    if "botocore.exceptions" in sys.modules:
+        errors.append(sys.modules["botocore.exceptions"].BotoCoreError)
+    return tuple(errors)
+
+
+def attempt(address: str, act: Callable[[], T]) -> T:
+    """Do it, three times when the network fails.
+
+    Raises:
+        MediaError: MISSING or PERMISSION at once, NETWORK after the last try.
+    """
+    failure: BaseException
+    for left in reversed(range(TRIES)):
+        try:
+            return act()
+        except FileNotFoundError as error:
+            # fsspec says so of a server that does not answer, too; only an answer is final.
+            if not isinstance(error.__cause__, _network_errors()) or getattr(error.__cause__, "status", 0) == 404:
+                raise MediaError(address, Fault.MISSING, "is not there; check the address") from None
+            failure = error.__cause__
+        except PermissionError:
+            raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
+        except (NotImplementedError, ValueError):
+            # What fsspec says of a server that answers a range with all.
+            raise MediaError(address, Fault.NETWORK, "is on a server that does not serve byte ranges") from None
+        except _network_errors() as error:
+            failure = error
+        if left:
+            time.sleep(PAUSE * 2 ** (TRIES - 1 - left))
+    detail = f"could not be read in {TRIES} tries: {failure!s:.200}" if str(failure) else type(failure).__name__
+    raise MediaError(address, Fault.NETWORK, detail)
+
+
+@lru_cache(maxsize=8)
+def _cache(folder: str, bound: int) -> BlockCache:
+    return BlockCache(Path(folder) / "mmssl-blocks", bound, BLOCK)
+
+
+class RemoteRanges:
+    """A remote file; the connection is made when first read, in each process anew.
+
+    Raises:
+        MediaError: MISSING, PERMISSION, NETWORK, or UNSUPPORTED for an unknown kind of address.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.name = address
+        filesystem, path = _filesystem(address)
+        info = attempt(address, lambda: filesystem.info(path))
+        if info.get("size") is None or info.get("partial") is False:
+            raise MediaError(address, Fault.NETWORK, "is on a server that does not serve byte ranges")
+        self.size = int(info["size"])
+        tags = ("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime", "Content-MD5")
+        self.changed = "|".join(str(info[tag]) for tag in tags if tag in info)
+        self._opened: tuple[int, Any] | None = None
+
+    def _open(self) -> Any:
+        if self._opened is None or self._opened[0] != os.getpid():
+            filesystem, path = _filesystem(self.name)
+            self._opened = os.getpid(), filesystem.open(path, mode="rb", cache_type="none", size=self.size)
+        return self._opened[1]
+
+    def fetch(self, offset: int, count: int) -> bytes:
+        """From the network, past the cache."""
+
+        def act() -> bytes:
+            file = self._open()
+            file.seek(offset)
+            data: bytes = file.read(count)
+            if len(data) != count:
+                raise ConnectionError(f"{len(data)} of {count} bytes came")
+            return data
+
+        return attempt(self.name, act)
+
+    def read(self, offset: int, count: int, until: int) -> bytes:
+        """`count` bytes from `offset` on; what is missing is fetched with what follows up to `until`, at most 2 MiB."""
+        cache = _cache(str(cache_folder()), cache_bytes())
+        end = min(offset + count, self.size)
+        last = min(max(until, end), self.size)
+        pieces: list[bytes] = []
+        while offset < end:
+            block, within = divmod(offset, BLOCK)
+            data = cache.get(self._block(block)) or self._fetch_run(cache, block, last)
+            pieces.append(data[within:][: end - offset])
+            offset += len(pieces[-1])
+        return b"".join(pieces)
+
+    def _block(self, block: int) -> str:
+        return f"{self.name}\0{self.size}\0{self.changed}\0{block}"
+
+    def _fetch_run(self, cache: BlockCache, block: int, last: int) -> bytes:
+        """Fetch blocks from one on as far as `last`, at most `AHEAD`, and keep them; what came."""
+        start = block * BLOCK
+        stop = min(-(-min(last, start + AHEAD) // BLOCK) * BLOCK, self.size)
+        data = self.fetch(start, stop - start)
+        for i in range(0, len(data), BLOCK):
+            cache.put(self._block(block + i // BLOCK), data[i : i + BLOCK])
+        return data
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_opened": None}
+
+
+class RemoteFiles:
+    """Files below a remote folder, or at any address when a name is one."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+
+    def _ranges(self, name: str) -> RemoteRanges:
+        return RemoteRanges(name if is_remote(name) else f"{self.address}/{name}")
+
+    def source(self, name: str) -> Source:
+        """An open file."""
+        ranges = self._ranges(name)
+        return open_slice(ranges, 0, ranges.size)
+
+    def read(self, name: str) -> bytes:
+        """A small file whole."""
+        ranges = self._ranges(name)
+        return ranges.read(0, ranges.size, ranges.size)
+
+    def size(self, name: str) -> int:
+        """Bytes; -1 when it is missing."""
+        try:
+            return self._ranges(name).size
+        except MediaError as error:
+            if error.fault is not Fault.MISSING:
+                raise
+            return -1
+
+    def names(self) -> list[str]:
+        """Names of all files below, sorted.
+
+        Raises:
+            MediaError: as for `RemoteRanges`.
+        """
+        filesystem, path = _filesystem(self.address)
+        found = attempt(self.address, lambda: filesystem.find(path))
+        return sorted(name.removeprefix(path).lstrip("/") for name in found)
+
+
+def match_remote(address: str) -> list[str]:
+    """The address itself, or what a glob in it finds.
+
+    Raises:
+        MediaError: MISSING, when that is nothing.
+    """
+    if not glob.has_magic(address.partition("?")[0] if address.startswith("http") else address):
+        return [address]
+    filesystem, path = _filesystem(address)
+    found = attempt(address, lambda: filesystem.glob(path))
+    if not found:
+        raise MediaError(address, Fault.MISSING, "matches nothing; check the address")
+    return sorted(filesystem.unstrip_protocol(name) for name in found)

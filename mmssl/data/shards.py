@@ -1,0 +1,121 @@
+"""Tar shards in webdataset's layout as recordings with random access."""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import accumulate
+from typing import BinaryIO
+
+from mmssl.data.captions import AUDIO, MEDIA, VIDEO, describe, kind
+from mmssl.data.ranges import Ranges, open_slice
+from mmssl.data.recordings import Recording
+from mmssl.data.shard_index import ShardIndex, open_index, read_member
+from mmssl.data.tar import Member
+from mmssl.errors import Fault, MediaError, UsageError
+
+THREADS = 8  # indexes opened at once; a remote one is some round trips
+
+
+def _media(members: Sequence[Member]) -> Member | None:
+    """The member to decode: a video before a sound."""
+    for extensions in (VIDEO, AUDIO):
+        for member in members:
+            if member.name.lower() in extensions:
+                return member
+    return None
+
+
+class ShardRecordings:
+    """The samples of shards in the order of the shards. Keys that several shards hold begin with their shard's name.
+
+    Args:
+        name: as the user gave it.
+        addresses: of the tars, local or remote.
+
+    Raises:
+        MediaError: SHARD, MISSING, PERMISSION or NETWORK, naming the shard.
+        UsageError: no sample holds video or sound.
+    """
+
+    def __init__(self, name: str, addresses: Sequence[str]) -> None:
+        self.name = name
+        self._shards: list[tuple[Ranges, ShardIndex]]
+        with ThreadPoolExecutor(THREADS) as pool:
+            self._shards = list(pool.map(open_index, addresses))
+        self._ends = list(accumulate(len(index.keys) for _, index in self._shards))
+        kinds = {extension for _, index in self._shards for extension in index.extensions}
+        if not kinds & MEDIA:
+            found = f"its members are {', '.join(sorted(kinds)[:9])}" if kinds else "it is empty"
+            raise UsageError(f"{name} holds no video or sound: {found}; pack media files with mmssl pack")
+        keys = [key for _, index in self._shards for key in index.keys.all()] if len(addresses) > 1 else []
+        self._prefixes = shard_names(addresses) if len(set(keys)) < len(keys) else None
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def _find(self, index: int) -> tuple[int, int]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self.name} has {len(self)} recordings, no number {index}")
+        index %= len(self)
+        shard = bisect_right(self._ends, index)
+        return shard, index - (self._ends[shard - 1] if shard else 0)
+
+    def _name(self, shard: int, key: str) -> str:
+        return f"{self._prefixes[shard]}/{key}" if self._prefixes else key
+
+    def all_keys(self) -> list[str]:
+        """Of all recordings."""
+        return [self._name(i, key) for i, (_, index) in enumerate(self._shards) for key in index.keys.all()]
+
+    def __getitem__(self, index: int) -> Recording:
+        shard, sample = self._find(index)
+        ranges, table = self._shards[shard]
+        key, members = table.keys[sample], list(table.members(sample))
+        media = _media(members)
+        described = []
+        for member in members:
+            if known := kind(member.name):
+                name = f"{ranges.name}/{key}.{member.name}"
+                described.append((*known, name, partial(read_member, ranges, member)))
+        key = self._name(shard, key)
+        return describe(key, media.name.lower() if media else "", sorted(described, key=lambda d: d[:3]))
+
+    def source(self, index: int) -> BinaryIO:
+        """The bytes of the media member.
+
+        Raises:
+            MediaError: SHARD, the sample has no media.
+        """
+        shard, sample = self._find(index)
+        ranges, table = self._shards[shard]
+        members = list(table.members(sample))
+        media = _media(members)
+        if media is None:
+            held = ", ".join(member.name for member in members)
+            detail = f"has no video or sound, only {held}"
+            raise MediaError(f"{ranges.name}/{table.keys[sample]}", Fault.SHARD, detail)
+        return open_slice(ranges, media.offset, media.size)
+
+    def fingerprint(self) -> str:
+        """A hash over the keys and sizes; where the shards lie does not matter."""
+        digest = hashlib.sha256()
+        for _, index in self._shards:
+            for array in (index.keys.data, index.keys.ends, index.ends, index.size):
+                digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def groups(self) -> Sequence[str]:
+        """The group of each recording, from the indexes."""
+        return [
+            group or self._name(shard, key)
+            for shard, (_, index) in enumerate(self._shards)
+            for key, group in zip(index.keys.all(), index.groups.all(), strict=True)
+        ]
+
+
+def shard_names(addresses: Sequence[str]) -> list[str]:
+    """What follows the last slash, without the extension; the number of the shard where names repeat."""
+    names = [address.rstrip("/").rpartition("/")[2].removesuffix(".tar") for address in addresses]
+    return names if len(set(names)) == len(names) else [str(i) for i in range(len(names))]
