@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Orientation = tuple[int, int, int, int]  # signs (a, b, c, d) of a display matrix: x' = a x + c y, y' = b x + d y
 UPRIGHT: Orientation = (1, 0, 0, 1)
@@ -55,3 +56,15 @@ def rgb(frame: Any, matrix: Orientation, size: tuple[int, int]) -> NDArray[np.ui
     pixels = oriented(scaled.to_ndarray(), matrix)
     top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
     return pixels[top : top + height, left : left + width]
+
+
+def fitted(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """An upright `[H, W, 3]` picture cropped around its center and scaled to `size` = (height, width)."""
+    height, width = size
+    if pixels.shape[:2] == size:
+        return pixels
+    scale = max(height / pixels.shape[0], width / pixels.shape[1])
+    down, across = height / scale, width / scale
+    top, left = (pixels.shape[0] - down) / 2, (pixels.shape[1] - across) / 2
+    box = (left, top, left + across, top + down)
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box=box))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmssl.data.decode.access import checked
+from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.limits import CODECS, Limits
 from mmssl.data.decode.picture import UPRIGHT, Orientation, degrees, orientation, rgb
 from mmssl.data.decode.pyav_audio import sound
@@ -31,6 +32,7 @@ class PyAVReader:
     limits: Limits = field(default_factory=Limits)
     codecs: frozenset[str] = field(default=CODECS, repr=False)
     name: ClassVar[str] = "pyav"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def open(self, source: Source, name: str) -> "PyAVMedia":
         """See `Reader.open`."""
