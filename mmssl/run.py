@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mmssl.data.clips import Clips
+from mmssl.errors import UsageError
 from mmssl.objective import Objective
 
 
@@ -14,6 +15,11 @@ class Evaluation(Protocol):
     def __call__(self, objective: Objective) -> Mapping[str, float]:
         """Name to value; the objective is in eval mode, on its device, without gradient."""
         ...
+
+
+def _demand(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +35,22 @@ class Optimization:
     precision: str = "fp32"  # or bf16: autocast
     compile: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("lr", "accumulate"):
+            _demand(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("warmup", "weight_decay", "clip_norm"):
+            _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
+        _demand(0 <= self.ema < 1, f"ema is {self.ema}; it must be at least 0 and below 1")
+        _demand(self.precision in ("fp32", "bf16"), f"precision is {self.precision!r}; it must be fp32 or bf16")
+
 
 @dataclass(kw_only=True)
 class Run:
-    """Data, objective and schedule. Constructors do no input or output, so a recipe can be built anywhere."""
+    """Data, objective and schedule. Constructors do no input or output, so a recipe can be built anywhere.
+
+    Raises:
+        UsageError: a number is out of its range, or the data do not give what an encoder reads.
+    """
 
     data: Clips
     objective: Objective
@@ -44,3 +62,21 @@ class Run:
     save_every: int = 1000
     seed: int = 0
     workers: int = 2
+    skip_limit: float = 0.05  # share of clips tried that may be unreadable before the run stops
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "save_every"):
+            _demand(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("evaluate_every", "seed", "workers"):
+            _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
+        _demand(0 < self.skip_limit <= 1, f"skip_limit is {self.skip_limit}; it is a share above 0, up to 1")
+        encoders = self.objective.encoders
+        _demand("video" not in encoders or self.data.frames > 0, "frames is 0, but the objective has a video encoder")
+        if "audio" in encoders:
+            wanted = getattr(encoders["audio"], "sample_rate", self.data.sample_rate)
+            given = self.data.sample_rate
+            _demand(given > 0, "sample_rate is 0, but the objective has an audio encoder")
+            _demand(given == wanted, f"sample_rate is {given}, but the audio encoder reads {wanted}; give Clips that")
+        if "text" in encoders:
+            _demand(self.data.captions > 0, "captions is 0, but the objective has a text encoder")
+            _demand(self.data.tokenizer is not None, "tokenizer is None, but the objective has a text encoder")

@@ -1,0 +1,85 @@
+"""`mmssl`, the command line: each command is one function in a file of its own.
+
+Nothing here or at the top of those files imports torch, so help and the answer to a misspelling come at once.
+"""
+
+import inspect
+import logging
+import re
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mmssl import __version__
+from mmssl.errors import MmsslError
+
+COMMANDS = ("synthesize", "pack", "probe", "train", "evaluate", "index", "search", "localize", "quickstart")
+
+
+class _Commands(TyperGroup):
+    """Turns what the user did wrong into one line and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MmsslError as error:
+            if ctx.params["debug"]:
+                raise
+            print(f"mmssl: {error}", file=sys.stderr)
+            sys.exit(error.exit_status)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Self-supervised learning from video, sound and text: train, search, localize.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Set what all commands share."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s: %(message)s")
+
+
+def _help(function: Callable[..., None]) -> str:
+    r"""The docstring with `\b` before indented lines, which keeps the examples from being wrapped."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    return "\n\n".join(f"\b\n{text}" if re.search(r"^\s", text, re.MULTILINE) else text for text in paragraphs)
+
+
+def _register(name: str) -> None:
+    function = getattr(import_module(f"mmssl.cli.{name}"), name)
+    # `train` hands options that it does not know to the recipe, and shows the recipe's in its help.
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True} if name == "train" else {}
+    app.command(name, help=_help(function), context_settings=settings, add_help_option=name != "train")(function)
+
+
+for _name in COMMANDS:
+    if find_spec(f"mmssl.cli.{_name}") is not None:
+        _register(_name)
+
+
+def main() -> None:
+    """The entry point of the command `mmssl`."""
+    app()

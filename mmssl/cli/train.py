@@ -1,0 +1,65 @@
+"""`mmssl train`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmssl.cli.recipe_options import completed, describe, find_recipe, parse_options, read_page
+from mmssl.errors import UsageError
+
+SHELVES = (Path("recipes"),)  # where a recipe that is called by its bare name is looked for
+
+
+def train(
+    context: typer.Context,
+    recipe: Annotated[str | None, typer.Argument(help="Path of a recipe, or its name in ./recipes.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to make; default runs/NAME.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build all, run two steps, print sizes.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; the recipe's if not given.")] = None,
+    help_: Annotated[bool, typer.Option("--help", help="Show this, and with RECIPE the recipe's own options.")] = False,
+) -> None:
+    """Train a model with a recipe; each argument of the recipe is an option after its name.
+
+    SIGINT (Ctrl-C) and SIGTERM end the step, save, and exit; --resume goes on bit for bit. Several processes:
+    `torchrun --nproc-per-node 8 -m mmssl train RECIPE ...`.
+
+    Example:
+        mmssl train recipes/quickstart.py --help
+        mmssl train recipes/quickstart.py --out runs/first --steps 300
+        mmssl train recipes/quickstart.py --out runs/first --resume
+    """
+    if recipe is None:
+        if help_:
+            print(context.get_help())
+            return
+        raise UsageError("which recipe? mmssl train recipes/NAME.py; mmssl train --help says more")
+    if recipe.startswith("-"):
+        raise UsageError(f"{recipe} stands before the recipe; write mmssl train RECIPE, then its options")
+    page = read_page(find_recipe(recipe, SHELVES))
+    if help_:
+        print(f"{context.get_help()}\n\n{page.summary}\n\n{describe(page)}")
+        return
+    own = [flag for parameter in context.command.params for flag in parameter.opts if flag.startswith("--")]
+    typed = parse_options(page, context.args, own)
+    folder = out if out is not None else Path("runs") / page.path.stem
+    goes_on = resume and (folder / "run.json").exists()
+    arguments = typed if goes_on else completed(page, typed)
+    # From here on torch is needed.
+    from mmssl.training.dry_run import dry_run as rehearse
+    from mmssl.training.folder import resumed_recipe
+    from mmssl.training.loop import train as train_run
+    from mmssl.training.recipe import Recipe
+
+    made_by = resumed_recipe(folder, page.path, typed) if goes_on else Recipe(page.path, arguments)
+    run = made_by.build()
+    if workers is not None:
+        run = replace(run, workers=workers)
+    if dry_run:
+        rehearse(run, device)
+        return
+    train_run(run, folder, device=device, resume=resume, recipe=made_by)
+    print(f"{folder} is trained; next: mmssl evaluate {folder}, or mmssl index {folder} DATA --out INDEX")

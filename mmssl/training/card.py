@@ -1,0 +1,70 @@
+"""`README.md` of a run folder: what the model is, what it saw, how good it is, how to load it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmssl.run import Run
+from mmssl.training.folder import read_run_json
+
+
+def counts(module_run: Run) -> dict[str, int]:
+    """Parameters of each encoder, of the heads, and of all."""
+    objective = module_run.objective
+    parts = {f"{name} encoder": module for name, module in objective.encoders.items()}
+    parts |= {"heads": objective.heads, "all": objective}
+    return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in parts.items()}
+
+
+def _numbers(numbers: Mapping[str, float]) -> str:
+    """A table; a number whose name ends in `chance` stands beside those it belongs to, as the evaluation gave it."""
+    if not numbers:
+        return "None were measured during training; `mmssl evaluate` measures them.\n"
+    rows = "".join(f"| {name} | {value:.4g} |\n" for name, value in numbers.items())
+    return f"| measure | value |\n|---|---|\n{rows}"
+
+
+def write_card(folder: Path, run: Run, step: int, numbers: Mapping[str, float]) -> None:
+    """Write it.
+
+    Args:
+        folder: the run folder.
+        run: what was trained.
+        step: steps done.
+        numbers: the last evaluation, with chance levels.
+    """
+    content = read_run_json(folder)
+    objective = (type(run.objective).__doc__ or "").strip().split("\n")[0]
+    sizes = "".join(f"| {name} | {count:,} |\n" for name, count in counts(run).items())
+    arguments = json.dumps(content["arguments"], indent=1, default=str)
+    clips = run.data
+    (folder / "README.md").write_text(f"""# {content["recipe"] or type(run.objective).__name__}
+
+{type(run.objective).__name__}: {objective} Trained for {step} of {run.steps} steps of {run.batch_size} clips by mmssl
+{content["versions"]["mmssl"]}{f" (commit {content['commit']})" if content["commit"] else ""}, seed {run.seed}.
+
+## Data
+`{clips.source}`: clips of {clips.seconds:g} s, {clips.frames} frames of {clips.pixels}x{clips.pixels} pixels,
+sound at {clips.sample_rate} Hz, {clips.captions} captions. Fingerprint `{content["data_fingerprint"]}`.
+Recordings that could not be read are in `skipped.jsonl`.
+
+## Numbers
+Held-out numbers at step {step}{" of the averaged weights" if run.optimization.ema else ""}.
+
+{_numbers(numbers)}
+## Parameters
+| part | parameters |
+|---|---|
+{sizes}
+## Use
+```python
+import mmssl
+
+model = mmssl.load("{folder.name}")
+```
+Rebuilt from `recipe.py` with these arguments:
+```json
+{arguments}
+```
+Started {content["started"]} on {content["processes"]} processes with torch {content["versions"]["torch"]}.
+""")

@@ -1,0 +1,168 @@
+"""The folder of a run: what is needed to rebuild the model years later.
+
+recipe.py  run.json  README.md  log.csv  metrics.jsonl  skipped.jsonl  tensorboard/  checkpoints/step-00001000/
+"""
+
+import json
+import logging
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mmssl import __version__
+from mmssl.distributed import world
+from mmssl.errors import CheckpointError, UsageError
+from mmssl.run import Run
+from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.recipe import Argument, Recipe
+from mmssl.training.state import load_weights
+
+FORMAT = 1
+_log = logging.getLogger(__name__)
+
+
+def commit() -> str:
+    """Of the repository that this code is in, with `-dirty` where it was changed; "" outside of one."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def identity(run: Run, fingerprint: str) -> dict[str, Any]:
+    """What a resumed run must agree on with the one that was stopped, for bit-exactness."""
+    return {
+        "seed": run.seed,
+        "steps": run.steps,
+        "batch_size": run.batch_size,
+        "optimization": asdict(run.optimization),
+        "data_fingerprint": fingerprint,
+        "tokenizer": run.data.tokenizer.fingerprint() if run.data.tokenizer is not None else "",
+    }
+
+
+def read_run_json(folder: Path) -> dict[str, Any]:
+    """`run.json` of a run folder.
+
+    Raises:
+        CheckpointError: it is missing, damaged or of a newer format.
+    """
+    path = folder / "run.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder}: no run folder, {error}; give the --out of a training") from error
+    if content.get("format", 0) > FORMAT:
+        raise CheckpointError(f"{path}: format {content['format']}, this mmssl reads {FORMAT}; install a newer mmssl")
+    return content
+
+
+def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None, *, resume: bool) -> None:
+    """Make the folder of a new run, or check that the one there is of this run.
+
+    Raises:
+        UsageError: a run is there and `resume` is off, or what is there is of another run.
+    """
+    wanted = identity(run, fingerprint)
+    if (folder / "run.json").exists():
+        if not resume:
+            raise UsageError(f"{folder}: holds a run already; go on with it by --resume, or give another --out")
+        kept = read_run_json(folder)
+        for name, value in wanted.items():
+            if kept.get(name) != value:
+                raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if recipe is not None:
+        shutil.copyfile(recipe.path, folder / "recipe.py")
+    if run.data.tokenizer is not None:
+        run.data.tokenizer.save(folder)
+    content = {
+        "format": FORMAT,
+        "recipe": None if recipe is None else recipe.path.name,
+        "arguments": {} if recipe is None else recipe.arguments,
+        **wanted,
+        "objective": type(run.objective).__name__,
+        "processes": world(),
+        "versions": {
+            "mmssl": __version__,
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            **run.data.reader.versions(),
+        },
+        "commit": commit(),
+        "command": sys.argv,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    # Last and at once: a folder without run.json is not a run yet, and starting again in it is right.
+    unfinished = folder / ".run.json"
+    unfinished.write_text(json.dumps(content, indent=1, default=str) + "\n")
+    unfinished.rename(folder / "run.json")
+
+
+def kept_recipe(folder: Path) -> Recipe:
+    """The recipe of a run folder with its arguments.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    content = read_run_json(folder)
+    if not (folder / "recipe.py").is_file():
+        raise CheckpointError(f"{folder}: has no recipe.py; build its Run in Python and call mmssl.training.restore")
+    return Recipe(folder / "recipe.py", content["arguments"])
+
+
+def resumed_recipe(folder: Path, page: Path, typed: Mapping[str, Argument]) -> Recipe:
+    """The recipe that a run goes on with: the folder's own copy and arguments, whatever became of the page.
+
+    Args:
+        folder: of the run.
+        page: the recipe that was named.
+        typed: arguments that were given again.
+
+    Raises:
+        UsageError: one of them is not what the run was started with.
+        CheckpointError: this is no run folder, or it has no recipe.
+    """
+    kept = kept_recipe(folder)
+    for name, value in typed.items():
+        if (was := kept.arguments.get(name)) != value:
+            raise UsageError(
+                f"{folder}: was started with {name} {was}, not {value}; leave it out or change --out"
+            )
+    if page.read_bytes() != kept.path.read_bytes():
+        _log.warning("%s has changed since %s was started, which goes on with its own copy", page, folder)
+    return kept
+
+
+def restore(run: Run, folder: Path) -> Run:
+    """Give the objective of `run` the newest weights of a run folder, the averaged ones if kept, in eval mode.
+
+    Raises:
+        CheckpointError: there is no checkpoint, it is damaged, or of another model.
+    """
+    checkpoints = Checkpoints(folder / "checkpoints")
+    if not checkpoints.steps():
+        raise CheckpointError(f"{folder}: has no checkpoint yet; train it with `mmssl train`")
+    checkpoint = checkpoints.read(checkpoints.steps()[-1])
+    weights = {**checkpoint.parts["model"], **checkpoint.parts.get("ema", {})}
+    load_weights(run.objective, weights, str(folder))
+    run.objective.eval()
+    return run
+
+
+def load_run(folder: Path) -> Run:
+    """The run of a folder, rebuilt from its recipe and arguments, with its newest weights, on the CPU, in eval mode.
+
+    Raises:
+        CheckpointError: no run folder, no checkpoint, damaged, or of another model.
+    """
+    return restore(kept_recipe(folder).build(), folder)

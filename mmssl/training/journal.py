@@ -1,0 +1,84 @@
+"""What process 0 tells and writes while all train; the others are silent."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Self
+
+from mmssl.distributed import rank
+from mmssl.errors import CheckpointError
+from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.logbook import Logbook
+from mmssl.training.progress import Progress
+from mmssl.training.readings import Reading
+from mmssl.training.state import State
+
+FAILURES = 3  # unsaved checkpoints in a row that end the run
+
+
+class Journal:
+    """Progress, logs and checkpoints, on process 0 alone.
+
+    Args:
+        folder: the run folder.
+        start: steps that are done.
+        steps: of the whole run.
+    """
+
+    def __init__(self, folder: Path, start: int, steps: int) -> None:
+        self._stack = ExitStack()
+        self._failures = 0
+        self._pace: dict[int, Mapping[str, float]] = {}
+        self.last: dict[str, float] = {}
+        if rank() == 0:
+            self._logbook = self._stack.enter_context(closing(Logbook(folder, start)))
+            self._progress = self._stack.enter_context(Progress(steps, start))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        if rank() == 0:
+            self._progress.say(text)
+
+    def pace(self, step: int, numbers: Mapping[str, float]) -> None:
+        """What is known at once about a step, until its loss arrives."""
+        self._pace[step] = numbers
+
+    def reading(self, reading: Reading | None) -> None:
+        """The loss of a step has arrived."""
+        if reading is None:
+            return
+        self.last = {**reading.numbers, **self._pace.pop(reading.step)}
+        if rank() == 0:
+            self._logbook.step(reading.step, self.last)
+            self._progress.step(reading.step, self.last)
+
+    def evaluation(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Held-out numbers."""
+        if rank() == 0 and numbers:
+            self._logbook.evaluation(step, numbers)
+            self.say(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in numbers.items()))
+
+    def save(self, checkpoints: Checkpoints, step: int, state: State, facts: Mapping[str, object], last: bool) -> None:
+        """Save a checkpoint; one that fails is told, as the next may work.
+
+        Raises:
+            CheckpointError: the third in a row failed, or the last of the run.
+        """
+        if rank() != 0:
+            return
+        self._logbook.flush()
+        try:
+            checkpoints.save(step, state.parts(), dict(facts))
+        except CheckpointError as error:
+            self._failures += 1
+            if last or self._failures == FAILURES:
+                raise
+            self.say(f"warning: {error}")
+        else:
+            self._failures = 0

@@ -1,0 +1,109 @@
+"""The one training loop.
+
+Bit-exact resume rests on three things: batch k is a pure function of (seed, k); every step seeds torch's generator
+from (seed, step, process), so dropout needs no saved generator, and nothing that draws in between, such as an
+evaluation or a `DataLoader`, changes it; the learning rate is a function of the step. What an objective's `refresh`
+finds out it keeps in buffers.
+"""
+
+import math
+from pathlib import Path
+
+import torch
+
+from mmssl.distributed import rank
+from mmssl.run import Run
+from mmssl.training.card import write_card
+from mmssl.training.journal import Journal
+from mmssl.training.processes import find_device, processes, wait_for_all
+from mmssl.training.progress import Pace
+from mmssl.training.readings import Readings
+from mmssl.training.recipe import Recipe
+from mmssl.training.schedule import rate
+from mmssl.training.session import Session, open_session, step_seed
+from mmssl.training.signals import Signals
+
+
+def train(
+    run: Run, folder: Path, *, device: str = "auto", resume: bool = False, recipe: Recipe | None = None
+) -> dict[str, float]:
+    """Train to the end, or to a signal.
+
+    Args:
+        run: the experiment; its objective is moved to the device and changed in place.
+        folder: the run folder to make, or to go on with.
+        device: auto, cpu, cuda or cuda:1.
+        resume: go on from the newest checkpoint that can be read, or begin where there is none.
+        recipe: where the run came from, kept in the folder so that `load_run` can rebuild it.
+
+    Returns:
+        The numbers of the last evaluation.
+
+    Raises:
+        UsageError: the folder holds another run, the device is not there, the batch cannot be divided.
+        TrainingError: a loss is not finite, or too many recordings cannot be read.
+        CheckpointError: checkpoints cannot be read, or three in a row cannot be written.
+        SystemExit: with 130 or 143, after SIGINT or SIGTERM and a checkpoint.
+    """
+    place = find_device(device)
+    with processes(place):
+        session = open_session(run, folder, place, recipe, resume=resume)
+        with Journal(folder, session.start, run.steps) as journal:
+            for note in session.notes:
+                journal.say(note)
+            done, signal = _steps(session, journal)
+            numbers = {} if signal else session.evaluate()
+            journal.evaluation(done, numbers)
+            for line in session.skipped.summary():
+                journal.say(line)
+            if rank() == 0:
+                write_card(folder, run, done, numbers)
+    if signal:
+        raise SystemExit(128 + signal)
+    return numbers
+
+
+def _steps(session: Session, journal: Journal) -> tuple[int, int]:
+    """Steps done and the signal that ended them, 0 at the end of the run."""
+    run, objective, optimizer, state = session.run, session.run.objective, session.state.optimizer, session.state
+    plan = run.optimization
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    batches, readings, pace = session.batches(), Readings(), Pace()
+    with Signals() as signals:
+        for step in range(session.start, run.steps):
+            if objective.refresh_every and step % objective.refresh_every == 0:
+                objective.refresh(session.every_clip())
+                pace.restart()
+            torch.manual_seed(step_seed(run.seed, step, rank()))
+            lr = plan.lr * rate(step, run.steps, plan.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            for part in range(plan.accumulate):
+                with pace.waiting():
+                    batch = next(batches)
+                with session.averaging(last=part + 1 == plan.accumulate):
+                    with session.precision():
+                        loss, terms = session.model(batch)
+                    (loss / plan.accumulate).backward()
+                readings.add(batch.keys, loss, terms)
+            norm = torch.nn.utils.clip_grad_norm_(weights, plan.clip_norm or math.inf)
+            optimizer.step()
+            optimizer.zero_grad()
+            done = step + 1
+            objective.after_step(done / run.steps)
+            state.ema.update(step)
+            journal.pace(done, {"lr": lr, **pace.lap(plan.accumulate * run.batch_size)})
+            journal.reading(readings.push(done, norm))
+            signal, last = signals.agreed(), done == run.steps
+            if signal or last or done % run.save_every == 0:
+                journal.reading(readings.flush())
+                journal.save(session.checkpoints, done, state, session.facts, last=last or signal > 0)
+                wait_for_all()
+                pace.restart()
+            if signal:
+                return done, signal
+            if run.evaluate_every and done % run.evaluate_every == 0 and not last:
+                journal.reading(readings.flush())
+                journal.evaluation(done, session.evaluate())
+                pace.restart()
+    return run.steps, 0

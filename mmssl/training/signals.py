@@ -1,0 +1,49 @@
+"""SIGINT and SIGTERM: the first lets the step end and the run be saved, the second ends at once."""
+
+import os
+import signal
+from types import FrameType
+from typing import Self
+
+import torch
+from torch import distributed
+
+from mmssl.distributed import world
+
+CAUGHT = (signal.SIGINT, signal.SIGTERM)
+
+
+class Signals:
+    """Within this block both signals are remembered instead of obeyed."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._process = os.getpid()
+        # The flag lives on the CPU: asking over NCCL would stall the GPU at every step.
+        self._group = distributed.new_group(backend="gloo") if world() > 1 else None
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._remember) for number in CAUGHT}
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            # A worker inherits this handler. Ctrl-C reaches it as well, while the trainer still needs it.
+            if number == signal.SIGTERM:
+                os._exit(128 + number)
+            return
+        self.received = number
+        for caught in CAUGHT:
+            signal.signal(caught, signal.SIG_DFL)
+
+    def agreed(self) -> int:
+        """The signal that any process has got, or 0; asked by all processes after the same step."""
+        if self._group is None:
+            return self.received
+        flag = torch.tensor(self.received)
+        distributed.all_reduce(flag, op=distributed.ReduceOp.MAX, group=self._group)
+        return int(flag)
