@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import weakref
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -29,7 +30,7 @@ class LocalRanges:
     """A local file, opened at the first read; reading has no position, so processes and threads may share it.
 
     Raises:
-        MediaError: MISSING or PERMISSION.
+        MediaError: MISSING, PERMISSION or NOT_REGULAR.
     """
 
     def __init__(self, path: str) -> None:
@@ -38,6 +39,8 @@ class LocalRanges:
             status = Path(path).stat()
         except OSError as error:
             raise _failed(path, error) from None
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise MediaError(path, Fault.NOT_REGULAR, "is a folder, pipe or device; give a file")
         self.size, self.changed = status.st_size, str(status.st_mtime_ns)
         self._opened: int | None = None
 
@@ -46,9 +49,13 @@ class LocalRanges:
         if self._opened is None:
             self._opened = self._open()
         pieces = []
-        while count > 0 and (piece := os.pread(self._opened, count, offset)):
-            pieces.append(piece)
-            offset, count = offset + len(piece), count - len(piece)
+        try:
+            while count > 0 and (piece := os.pread(self._opened, count, offset)):
+                pieces.append(piece)
+                offset, count = offset + len(piece), count - len(piece)
+        except OSError as error:
+            detail = f"cannot be read at byte {offset}: {error.strerror}; check the disk"
+            raise MediaError(self.name, Fault.CORRUPT, detail) from None
         return b"".join(pieces)
 
     def _open(self) -> int:
@@ -114,3 +121,17 @@ class Slice(io.RawIOBase):
 def open_slice(ranges: Ranges, start: int, size: int) -> BinaryIO:
     """A buffered `Slice`."""
     return cast(BinaryIO, io.BufferedReader(Slice(ranges, start, size), 1 << 16))
+
+
+def open_source(source: str | BinaryIO) -> tuple[BinaryIO, int]:
+    """The media of a recording as an open file, and its size in bytes.
+
+    Raises:
+        MediaError: MISSING, PERMISSION or NOT_REGULAR.
+    """
+    if isinstance(source, str):
+        ranges = LocalRanges(source)
+        return open_slice(ranges, 0, ranges.size), ranges.size
+    size = source.seek(0, io.SEEK_END)
+    source.seek(0)
+    return source, size

@@ -1,0 +1,175 @@
+"""One tar shard written from recordings, whole or not at all."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mmssl.data.cache import write_atomically
+from mmssl.data.decode.reader import Reader
+from mmssl.data.ranges import open_source
+from mmssl.data.recordings import Recording, Recordings
+from mmssl.data.shard_index import open_index
+from mmssl.data.tar import END, header, padding
+from mmssl.errors import Fault, MediaError, MmsslError
+
+RECORDS = ".pack"  # what was skipped in each finished shard, for a run that goes on later
+LONGEST_KEY = 200  # characters; longer names end in a hash
+_FORBIDDEN = re.compile(r"[^\w\-+=,@#~()!' ]")  # a dot would end the key in webdataset's layout
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A recording that was left out, and why."""
+
+    key: str
+    fault: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class ShardReport:
+    """What became of one shard."""
+
+    name: str
+    samples: int
+    bytes: int
+    sha256: str
+    skipped: tuple[Skip, ...]
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """Recordings [start, stop) of the source, under their new keys."""
+
+    name: str
+    start: int
+    stop: int
+    keys: tuple[str, ...]
+    bytes: int  # about
+
+
+def safe_keys(keys: Sequence[str]) -> list[str]:
+    """Keys that name members of a tar for every reader: no dots, no empty parts, unique; else as they were."""
+    taken: set[str] = set()
+    safe = []
+    for key in keys:
+        parts = [_FORBIDDEN.sub("_", part).strip() for part in unicodedata.normalize("NFC", key).split("/")]
+        name = "/".join(part for part in parts if part) or "_"
+        if name.rpartition("/")[2].startswith("__"):  # webdataset leaves such members out
+            name = f"{name.rpartition('/')[0]}/_{name.rpartition('/')[2].lstrip('_')}".lstrip("/")
+        if len(name) > LONGEST_KEY:
+            name = name[: LONGEST_KEY - 17].rstrip("/ ") + "-" + hashlib.sha256(name.encode()).hexdigest()[:16]
+        unique, number = name, 1
+        while unique in taken:
+            unique, number = f"{name}-{number + 1}", number + 1
+        taken.add(unique)
+        safe.append(unique)
+    return safe
+
+
+def description(found: Recording, key: str) -> bytes:
+    """The `.json` of a sample: fields as they are read beside a file."""
+    fields: dict[str, Any] = dict(found.extra)
+    if found.captions:
+        captions = [asdict(caption) for caption in found.captions]
+        fields["captions"] = [{k: v for k, v in caption.items() if v not in ("", None)} for caption in captions]
+    for name in ("start", "end", "label"):
+        if (value := getattr(found, name)) not in ("", None):
+            fields[name] = value
+    if found.group != key:
+        fields["group"] = found.group
+    text = json.dumps(fields, ensure_ascii=False, sort_keys=True)
+    return text.encode("utf-8", "backslashreplace")  # half of a surrogate pair becomes the escape JSON has for it
+
+
+def _member(file: BinaryIO, name: str, size: int, content: BinaryIO | bytes) -> None:
+    file.write(header(name, size))
+    start = file.tell()
+    if isinstance(content, bytes):
+        file.write(content)
+    else:
+        shutil.copyfileobj(content, file, 1 << 20)
+    if file.tell() - start != size:
+        raise MediaError(name, Fault.TRUNCATED, "changed while it was packed; pack again when it is complete")
+    file.write(padding(size))
+
+
+def _sample(file: BinaryIO, recordings: Recordings, index: int, key: str, reader: Reader | None) -> None:
+    found = recordings[index]
+    source, size = open_source(recordings.source(index))
+    with source:
+        if reader is not None:
+            with reader.open(source, found.key) as media:
+                if media.info.video is None and media.info.audio is None:
+                    raise MediaError(found.key, Fault.NO_VIDEO, "holds neither video nor sound")
+            source.seek(0)
+        _member(file, f"{key}.{found.extension}", size, source)
+    told = description(found, key)
+    _member(file, f"{key}.json", len(told), told)
+    whole = next((caption.text for caption in found.captions if caption.start is None and caption.end is None), None)
+    if whole is not None:  # what open_clip and video2dataset read
+        _member(file, f"{key}.txt", len(whole.encode()), whole.encode())
+
+
+def write_shard(recordings: Recordings, plan: ShardPlan, out: Path, reader: Reader | None) -> ShardReport:
+    """Write a shard, its index and its report.
+
+    Args:
+        recordings: all of the source.
+        plan: which go into this shard.
+        out: the folder.
+        reader: opens each recording once; one that cannot be opened is skipped. None: nothing is opened.
+
+    Raises:
+        MmsslError: the folder cannot be written.
+    """
+    partial = out / f"{plan.name}.partial"
+    skipped = []
+    try:
+        with partial.open("w+b") as file:
+            for index, key in zip(range(plan.start, plan.stop), plan.keys, strict=True):
+                start = file.tell()
+                try:
+                    _sample(file, recordings, index, key, reader)
+                except MediaError as error:
+                    skipped.append(Skip(key, error.fault.value, f"{error.name}: {error.detail}"))
+                    file.seek(start)
+                    file.truncate()
+            samples = plan.stop - plan.start - len(skipped)
+            file.write(END)
+            file.flush()
+            os.fsync(file.fileno())
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.seek(0, os.SEEK_END)
+        report = ShardReport(plan.name, samples, size, digest, tuple(skipped))
+        write_atomically(_record(out, plan.name), json.dumps(asdict(report)).encode())
+        partial.replace(out / plan.name)
+    except OSError as error:
+        detail = f"cannot be written ({error.strerror or error}); the same command goes on from the finished shards"
+        raise MmsslError(f"{partial}: {detail}") from None
+    open_index(str(out / plan.name))
+    return report
+
+
+def _record(out: Path, name: str) -> Path:
+    return out / RECORDS / f"{name}.json"
+
+
+def finished(out: Path, name: str) -> ShardReport | None:
+    """The report of a shard that an earlier run finished; None when it is not there as it was written."""
+    try:
+        told = json.loads(_record(out, name).read_bytes())
+        if (out / name).stat().st_size != told["bytes"]:
+            return None
+        skipped = tuple(Skip(**skip) for skip in told.pop("skipped"))
+        return ShardReport(**told, skipped=skipped)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
