@@ -1,6 +1,7 @@
 """Where in the picture something sounds, whatever file says so."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mmssl.data.recordings import Recording
+from mmssl.data.synthetic.truth import Truth
 from mmssl.errors import UsageError
 from mmssl.evaluate.framing import Box
 
@@ -37,6 +39,25 @@ class GroundTruth(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class WorldTruth:
+    """Of the synthetic world, from the `truth` field beside each clip: the objects in view that are heard."""
+
+    def __call__(self, recording: Recording, times: Sequence[float]) -> Sequence[Sounding | None]:
+        """Boxes of the frame on screen at each time, of the whole object even where another hides it."""
+        if "truth" not in recording.extra:
+            return [None] * len(times)
+        truth = Truth.from_json(recording.extra["truth"])
+        frames = [max(bisect_right(truth.frame_times, time + 1e-6) - 1, 0) for time in times]
+        where = f"{recording.key}: truth"
+        return [Sounding(tuple(checked(t.boxes[f], where) for t in truth.sounding if area(t.boxes[f]))) for f in frames]
+
+
+def area(box: Sequence[float]) -> float:
+    """0 for an object that has left the picture, whose box is cut to nothing."""
+    return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
+
+
 def checked(box: Sequence[float], where: str) -> Box:
     """Left, top, right and bottom in [0, 1].
 
@@ -51,7 +72,7 @@ def checked(box: Sequence[float], where: str) -> Box:
 
 @dataclass(frozen=True)
 class BoxFile:
-    """A JSON list of `{"file": name, "bbox": [[left, top, right, bottom], ...]}`, the form of VGG-SS (Chen et al. 2021).
+    """A JSON list of `{"file": name, "bbox": [[left, top, right, bottom], ...]}`, as of VGG-SS (Chen et al. 2021).
 
     Its boxes are those of the frame in the middle of a recording, so that frame alone is known. A recording is found
     by the last part of its key.
