@@ -180,7 +180,9 @@ class Cut:
     def _text(self, start: float) -> tuple[Tensor, Tensor]:
         """`[C, L]` and `[C]`."""
         format, recording = self.format, self.recording
-        chosen = candidates(recording.captions, (start, start + format.seconds), format.captions, format.language, self.seed)
+        chosen = candidates(
+            recording.captions, (start, start + format.seconds), format.captions, format.language, self.seed
+        )
         text = torch.full((format.captions, format.words), -1, dtype=torch.int64)
         if chosen and format.tokenizer is not None:
             text[: len(chosen)] = format.tokenizer(chosen, format.words)

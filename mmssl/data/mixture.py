@@ -30,10 +30,8 @@ class Mixture:
         exact = np.asarray(weights, dtype=np.float64) / sum(weights) * _PERIOD
         self.shares = np.maximum(np.floor(exact).astype(np.int64), 1)
         while (missing := _PERIOD - int(self.shares.sum())) != 0:
-            # Largest remainders first; what the minimum of one took is given back by the largest shares.
-            self.shares[np.argmax(exact - self.shares) if missing > 0 else np.argmax(self.shares - exact)] += np.sign(
-                missing
-            )
+            # Largest remainders first; what the minimum of one took comes from the largest share.
+            self.shares[np.argmax(exact - self.shares if missing > 0 else self.shares)] += np.sign(missing)
         self.ends, self.key = np.cumsum(self.shares), key
 
     def draw(self, numbers: Numbers) -> tuple[Numbers, Numbers]:

@@ -18,6 +18,7 @@ from mmssl.data.streams import Apart, Shuffled, Stream, Together
 from mmssl.errors import UsageError
 
 _SOURCE, _MIXTURE, _SEED, _SUBSTITUTE = range(4)  # what a hash is for
+_CANDIDATES = 1000  # substitutes that are looked at, at most
 
 
 class Grouping(Protocol):
@@ -146,8 +147,8 @@ class Schedule:
         if not parts or any(part.size < 1 for part in parts):
             raise UsageError("there are no recordings to draw from: check the data's address")
         self.seed, self.batch_size = seed, batch_size
-        self.size = sum(part.size for part in parts)
-        self.begins = np.cumsum([0, *(part.size for part in parts)])[:-1]
+        self.sizes = np.array([part.size for part in parts])
+        self.begins = np.cumsum(self.sizes) - self.sizes
         self.mixture = Mixture([part.weight for part in parts], key=int(mix(seed, _MIXTURE)[0]))
         aligned = batch_size if len(parts) == 1 else 0
         self.streams = [
@@ -167,22 +168,25 @@ class Schedule:
     def substitutes(self, step: int, position: int) -> Iterator[int]:
         """Indices to take, in turn, when the clip at this position cannot be read.
 
-        The others of its unit first, then clips of its own source in an order drawn for this position; those that
-        the batch already holds are passed over as long as there are others.
+        The others of its unit first, then clips of its own source in an order drawn for this position: first those
+        that may be beside the rest of the batch, then, rather than none, the others.
         """
         unit, slot = divmod(position, self.clips)
         numbers = np.array([step * (self.batch_size // self.clips) + unit])
         mine = self._draw(numbers)[0]
         yield from (int(index) for index in dict.fromkeys(np.roll(mine, -slot).tolist()) if index != mine[slot])
-        source = int(self.mixture.draw(numbers)[0][0])
-        stream, key = self.streams[source], int(mix(self.seed, _SUBSTITUTE, step, unit)[0])
-        epoch = int(self.mixture.draw(numbers)[1][0]) // stream.per_epoch
-        planned = set(self.batch(step).tolist())
-        for place in range(stream.per_epoch):
-            number = permute(np.array([place]), stream.per_epoch, key) + epoch * stream.per_epoch
-            index = int(stream.units(number)[0, slot] + self.begins[source])
-            if index not in planned or stream.per_epoch * self.clips <= self.batch_size:
-                yield index
+        sources, theirs = self.mixture.draw(numbers)
+        source = int(sources[0])
+        stream, begin = self.streams[source], int(self.begins[source])
+        places = np.arange(min(stream.per_epoch, _CANDIDATES))
+        key = mix(self.seed, _SUBSTITUTE, step, unit)
+        epoch = theirs // stream.per_epoch * stream.per_epoch
+        candidates = stream.units(permute(places, stream.per_epoch, key) + epoch)[:, slot]
+        beside = np.delete(self.batch(step), position) - begin
+        beside = beside[(beside >= 0) & (beside < self.sizes[source])]
+        free = ~np.isin(stream.identity(candidates), stream.identity(beside))
+        ordered = np.concatenate([candidates[free], candidates[~free]]) + begin
+        yield from (index for index in ordered.tolist() if index not in mine)
 
     def _draw(self, numbers: Numbers) -> Numbers:
         """`[n]` numbers of units to `[n, clips]` indices."""

@@ -29,6 +29,10 @@ class Stream(Protocol):
         """`[n]` unit numbers to `[n, clips]` indices of the source."""
         ...
 
+    def identity(self, indices: Numbers) -> Numbers:
+        """`[n]` indices to `[n]` numbers of which a batch should hold each once only."""
+        ...
+
 
 @dataclass(frozen=True)
 class Shuffled:
@@ -55,6 +59,10 @@ class Shuffled:
         keys = mix(self.key, epochs)
         shuffled = self._blocks(places, keys) if self.block else permute(places, self.size, keys)
         return shuffled[:, None]
+
+    def identity(self, indices: Numbers) -> Numbers:
+        """The clip itself."""
+        return indices
 
     def _blocks(self, places: Numbers, keys: Words) -> Numbers:
         count = -(-self.size // self.block)
@@ -106,6 +114,10 @@ class Together:
         drawn: Numbers = self.members[self.begins[group].repeat(self.clips) + ranks]
         return drawn.reshape(-1, self.clips)
 
+    def identity(self, indices: Numbers) -> Numbers:
+        """The clip itself."""
+        return indices
+
 
 class Apart:
     """No two clips of one group in a batch; an epoch ends with its last full batch, so fewer than a batch wait.
@@ -119,6 +131,7 @@ class Apart:
     clips = 1
 
     def __init__(self, groups: Numbers, key: int, batch_size: int) -> None:
+        self.groups: Numbers
         _, self.groups, counts = np.unique(groups, return_inverse=True, return_counts=True)
         if len(counts) < batch_size:
             raise UsageError(
@@ -147,6 +160,10 @@ class Apart:
             here = epochs == epoch
             found[here] = self._epoch(epoch)[places[here]]
         return found[:, None]
+
+    def identity(self, indices: Numbers) -> Numbers:
+        """The group."""
+        return self.groups[indices]
 
     def _epoch(self, epoch: int) -> Numbers:
         if epoch not in self._epochs:

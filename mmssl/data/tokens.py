@@ -185,8 +185,9 @@ class OpenClipTokenizer:
         if not texts:
             return torch.empty(0, length, dtype=torch.int64)
         ids: Tensor = self._inner(list(texts), context_length=length).to(torch.int64)
-        # open_clip pads with 0 and gives no mask; the last id that is not 0 is the end token of every text.
-        used = (ids != 0).flip(1).cummax(1).values.flip(1)
+        # No mask is given, and an id may be both padding and a word: only what follows the last other id is padding.
+        padding = self._inner.tokenizer.pad_token_id if hasattr(self._inner, "tokenizer") else 0
+        used = (ids != padding).flip(1).cummax(1).values.flip(1)
         return ids.masked_fill(~used, -1)
 
     def fingerprint(self) -> str:
