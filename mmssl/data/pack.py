@@ -22,17 +22,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from mmssl.data.cache import write_atomically
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
-from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recordings
-from mmssl.data.shard_writer import RECORDS, ShardPlan, ShardReport, Skip, finished, safe_keys, write_shard
+from mmssl.data.shard_plan import ShardPlan, plan_shards
+from mmssl.data.shard_writer import RECORDS, ShardReport, Skip, finished, write_shard
 from mmssl.data.sources import open_recordings
-from mmssl.errors import MediaError, MmsslError, UsageError
+from mmssl.errors import MmsslError, UsageError
 
 SUMMARY = "pack.json"
 SKIPPED = "skipped.jsonl"
 SHARD_BYTES = 256 << 20
 FORMAT = 1
-MEMBER = 2048  # bytes of headers and padding that a member costs, about
 
 
 @dataclass(frozen=True)
@@ -68,33 +67,6 @@ class PackReport:
     def faults(self) -> Counter[str]:
         """How many were left out for each reason."""
         return Counter(skip.fault for skip in self.skipped)
-
-
-def _size(recordings: Recordings, index: int) -> int:
-    try:
-        source, size = open_source(recordings.source(index))
-    except MediaError:
-        return 0  # told when its shard is written
-    source.close()
-    return size
-
-
-def plan_shards(recordings: Recordings, keys: Sequence[str], shard_bytes: int) -> list[ShardPlan]:
-    """Consecutive recordings up to `shard_bytes` a shard; a larger one has its shard to itself."""
-    starts, sizes = [0], [0]
-    for index in range(len(recordings)):
-        size = _size(recordings, index) + MEMBER
-        if sizes[-1] and sizes[-1] + size > shard_bytes:
-            starts.append(index)
-            sizes.append(0)
-        sizes[-1] += size
-    stops = [*starts[1:], len(recordings)]
-    width = max(len(str(len(starts) - 1)), 6)
-    safe = safe_keys(keys)
-    return [
-        ShardPlan(f"shard-{number:0{width}d}.tar", start, stop, tuple(safe[start:stop]), size)
-        for number, (start, stop, size) in enumerate(zip(starts, stops, sizes, strict=True))
-    ]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mmssl.data.cache import cache_folder, write_atomically
 from mmssl.data.captions import DESCRIPTION, json_fields
 from mmssl.data.fields import FieldError, recording
+from mmssl.data.packed_strings import Ints, Strings
 from mmssl.data.ranges import LocalRanges, Ranges
 from mmssl.data.remote import RemoteRanges, is_remote
 from mmssl.data.tar import BLOCK, Member, Window, members
@@ -30,37 +31,7 @@ SUFFIX = ".index.npz"
 LARGEST_DESCRIPTION = 1 << 22  # bytes of a .json that is read for its group
 # As webdataset does: the key ends at the first dot of the last part of the name.
 _NAME = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)")
-
-Ints = NDArray[np.int64]
-
-
-class Strings(Sequence[str]):
-    """Many strings in two arrays."""
-
-    def __init__(self, data: NDArray[np.uint8], ends: Ints) -> None:
-        self.data, self.ends = data, ends
-
-    @classmethod
-    def pack(cls, strings: Sequence[str]) -> "Strings":
-        """Join them."""
-        encoded = [string.encode("utf-8", "surrogateescape") for string in strings]
-        ends = np.cumsum([len(string) for string in encoded], dtype=np.int64)
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), ends)
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def __getitem__(self, index: int) -> str:  # type: ignore[override]
-        start = self.ends[index - 1] if index else 0
-        return self.data[start : self.ends[index]].tobytes().decode("utf-8", "surrogateescape")
-
-    def all(self) -> list[str]:
-        """As a list, faster than one by one."""
-        data, start, strings = self.data.tobytes(), 0, []
-        for end in self.ends.tolist():
-            strings.append(data[start:end].decode("utf-8", "surrogateescape"))
-            start = end
-        return strings
+_META = re.compile(r"__[^/]*__(/|$)")
 
 
 @dataclass(frozen=True)
@@ -97,8 +68,8 @@ def _samples(read_all: Iterator[Member], shard: str) -> Iterator[tuple[str, list
     key, parts = "", dict[str, Member]()
     for member in read_all:
         match = _NAME.fullmatch(member.name)
-        if match is None or match[1].rpartition("/")[2].startswith("__"):
-            continue  # no sample: a README, or `__meta__` of other writers
+        if match is None or _META.match(member.name):
+            continue  # no sample: a README
         if match[1] != key:
             if parts:
                 yield key, list(parts.values())

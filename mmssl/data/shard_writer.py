@@ -3,10 +3,7 @@
 import hashlib
 import json
 import os
-import re
 import shutil
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,12 +13,11 @@ from mmssl.data.decode.reader import Reader
 from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recording, Recordings
 from mmssl.data.shard_index import open_index
+from mmssl.data.shard_plan import ShardPlan
 from mmssl.data.tar import END, header, padding
 from mmssl.errors import Fault, MediaError, MmsslError
 
 RECORDS = ".pack"  # what was skipped in each finished shard, for a run that goes on later
-LONGEST_KEY = 200  # characters; longer names end in a hash
-_FORBIDDEN = re.compile(r"[^\w\-+=,@#~()!' ]")  # a dot would end the key in webdataset's layout
 
 
 @dataclass(frozen=True)
@@ -42,36 +38,6 @@ class ShardReport:
     bytes: int
     sha256: str
     skipped: tuple[Skip, ...]
-
-
-@dataclass(frozen=True)
-class ShardPlan:
-    """Recordings [start, stop) of the source, under their new keys."""
-
-    name: str
-    start: int
-    stop: int
-    keys: tuple[str, ...]
-    bytes: int  # about
-
-
-def safe_keys(keys: Sequence[str]) -> list[str]:
-    """Keys that name members of a tar for every reader: no dots, no empty parts, unique; else as they were."""
-    taken: set[str] = set()
-    safe = []
-    for key in keys:
-        parts = [_FORBIDDEN.sub("_", part).strip() for part in unicodedata.normalize("NFC", key).split("/")]
-        name = "/".join(part for part in parts if part) or "_"
-        if name.rpartition("/")[2].startswith("__"):  # webdataset leaves such members out
-            name = f"{name.rpartition('/')[0]}/_{name.rpartition('/')[2].lstrip('_')}".lstrip("/")
-        if len(name) > LONGEST_KEY:
-            name = name[: LONGEST_KEY - 17].rstrip("/ ") + "-" + hashlib.sha256(name.encode()).hexdigest()[:16]
-        unique, number = name, 1
-        while unique in taken:
-            unique, number = f"{name}-{number + 1}", number + 1
-        taken.add(unique)
-        safe.append(unique)
-    return safe
 
 
 def description(found: Recording, key: str) -> bytes:
