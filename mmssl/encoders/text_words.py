@@ -5,7 +5,6 @@ Every place of the grid is one word, so the map says which word was heard or see
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,6 +12,7 @@ from mmssl.batch import Modality
 from mmssl.encoder import Encoder
 from mmssl.errors import UsageError
 from mmssl.modules.pooling import max_pool
+from mmssl.modules.vocabulary import look_up
 
 
 def _embedding(vocabulary: int, dim: int, vectors: Tensor | None) -> nn.Embedding:
@@ -23,16 +23,6 @@ def _embedding(vocabulary: int, dim: int, vectors: Tensor | None) -> nn.Embeddin
     if vectors.ndim != 2 or len(vectors) != vocabulary:
         raise UsageError(f"word vectors are {tuple(vectors.shape)} but the vocabulary has {vocabulary} words.")
     return nn.Embedding(vocabulary, vectors.shape[1], _weight=vectors.clone().float())
-
-
-def _look_up(embedding: nn.Embedding, inputs: Tensor) -> Tensor:
-    if not torch.compiler.is_compiling() and int(inputs.max()) >= embedding.num_embeddings:
-        raise UsageError(
-            f"a caption holds token {int(inputs.max())} but the vocabulary has {embedding.num_embeddings} words: "
-            "give the text encoder the size of the tokenizer."
-        )
-    vectors: Tensor = embedding(inputs.clamp(min=0))
-    return vectors
 
 
 class TextWords(Encoder):
@@ -66,7 +56,7 @@ class TextWords(Encoder):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[B, L]` to `[B, L, D]`."""
-        return functional.relu(self.linear(_look_up(self.embedding, inputs)))
+        return functional.relu(self.linear(look_up(self.embedding, inputs)))
 
     def mask(self, inputs: Tensor) -> Tensor:
         """`[B, L]`, true at words."""
@@ -94,7 +84,7 @@ class TextMean(Encoder):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[B, L]` to `[B, L, D]`."""
-        return _look_up(self.embedding, inputs)
+        return look_up(self.embedding, inputs)
 
     def mask(self, inputs: Tensor) -> Tensor:
         """`[B, L]`, true at words."""

@@ -145,6 +145,9 @@ class _Trunk(nn.Module):
             self.add_module(f"mixed_{name}", _Mixed(inputs, sizes))
             inputs = sizes[0] + sizes[2] + sizes[4] + sizes[5]
         self.dim = inputs
+        for module in self.modules():
+            if isinstance(module, nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def _mixed(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
