@@ -26,5 +26,6 @@ def uniform(seeds: Tensor, stream: int, count: int = 1) -> Tensor:
 
 def integers(seeds: Tensor, stream: int, below: Tensor | int) -> Tensor:
     """`[B]` seeds to `[B]` int64 numbers in [0, below)."""
-    bits = _mix(_mix(seeds) + (stream << 20) * _GOLDEN) & 0x7FFFFFFFFFFFFFFF
+    place = torch.full_like(seeds, stream << 20)  # a tensor, for its product wraps around where Python's would not
+    bits = _mix(_mix(seeds) + place * _GOLDEN) & 0x7FFFFFFFFFFFFFFF
     return bits % below
