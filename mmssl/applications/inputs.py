@@ -1,0 +1,113 @@
+"""What a person has at hand (words, arrays, pictures) in the form that a model reads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional
+
+from mmssl.batch import Batch
+from mmssl.data.clip import ClipFormat
+from mmssl.errors import Fault, MediaError, UsageError
+
+Array = NDArray[np.generic] | Tensor
+
+
+def text_batch(texts: Sequence[str], format: ClipFormat) -> Batch:
+    """`n` captions.
+
+    Raises:
+        UsageError: the model has no tokenizer, or a text has no word that it knows.
+    """
+    if format.tokenizer is None:
+        raise UsageError("this model was trained without text, so it knows no words; search by --audio or --video")
+    tokens = format.tokenizer(texts, format.words)
+    for text, known in zip(texts, (tokens >= 0).any(1).tolist(), strict=True):
+        if not known:
+            raise UsageError(f"{text!r} holds no word; write what is seen or heard")
+    return Batch(text=tokens.unsqueeze(1))
+
+
+def image_batch(image: str | Path | Image.Image | Array, format: ClipFormat) -> Batch:
+    """One picture, as a film in which nothing moves.
+
+    Raises:
+        MediaError: the file is missing or no picture.
+        UsageError: an array is not `[H, W, 3]` uint8.
+    """
+    if isinstance(image, str | Path):
+        picture = _opened(Path(image))
+    elif isinstance(image, Image.Image):
+        picture = image
+    else:
+        picture = Image.fromarray(_uint8(image, 3, "image"))
+    size = (format.pixels, format.pixels)
+    square = ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), size, Image.Resampling.BILINEAR)
+    frame = torch.from_numpy(np.array(square)).permute(2, 0, 1)
+    return Batch(video=frame.expand(1, format.frames, -1, -1, -1).contiguous())
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image.copy()
+    except FileNotFoundError as error:
+        raise MediaError(str(path), Fault.MISSING, "there is no such picture; check the path") from error
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        raise MediaError(str(path), Fault.UNRECOGNIZED, f"not a picture that can be read ({error})") from error
+
+
+def video_batch(video: Array, format: ClipFormat) -> Batch:
+    """Frames `[T, H, W, 3]` uint8 as one clip, whatever T: evenly chosen, cropped around the center and scaled.
+
+    Raises:
+        UsageError: it is no such array.
+    """
+    frames = torch.from_numpy(_uint8(video, 4, "video"))
+    chosen = ((torch.arange(format.frames) + 0.5) * len(frames) / format.frames).long()
+    picture = frames[chosen].permute(0, 3, 1, 2)
+    side = min(picture.shape[2:])
+    top, left = ((length - side) // 2 for length in picture.shape[2:])
+    square = picture[:, :, top : top + side, left : left + side].float()
+    size = (format.pixels, format.pixels)
+    scaled = functional.interpolate(square, size, mode="bilinear", antialias=True)
+    return Batch(video=scaled.round().clamp(0, 255).byte().unsqueeze(0))
+
+
+def audio_batch(audio: Array, format: ClipFormat, sample_rate: int | None, stride: float) -> Batch:
+    """Samples `[S]` in [-1, 1], or `[S, channels]`, as windows; less than one is followed by silence.
+
+    Args:
+        audio: the samples.
+        format: of the model.
+        sample_rate: of the samples; the model's own when None.
+        stride: seconds between windows.
+
+    Raises:
+        UsageError: it is no such array.
+    """
+    samples = np.asarray(audio, dtype=np.float32)
+    if samples.ndim == 2:
+        samples = samples.mean(1)
+    if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
+        raise UsageError("audio as an array is [samples] or [samples, channels], finite, in [-1, 1]")
+    if sample_rate is not None and sample_rate != format.sample_rate:
+        import soxr
+
+        samples = soxr.resample(samples, sample_rate, format.sample_rate)
+    room = max(format.samples - len(samples), 0)
+    windows = torch.from_numpy(np.pad(samples, (0, room))).unfold(0, format.samples, round(stride * format.sample_rate))
+    return Batch(audio=windows.contiguous())
+
+
+def _uint8(array: Array, axes: int, name: str) -> NDArray[np.uint8]:
+    pixels = np.asarray(array)
+    if pixels.dtype != np.uint8 or pixels.ndim != axes or pixels.shape[-1] != 3 or 0 in pixels.shape:
+        shape = "[H, W, 3]" if axes == 3 else "[T, H, W, 3]"
+        raise UsageError(f"{name} as an array is {shape} uint8, RGB, not {list(pixels.shape)} {pixels.dtype}")
+    return np.ascontiguousarray(pixels)
