@@ -5,22 +5,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import Protocol
 
 from mmssl.data.decode.reader import Source
-from mmssl.data.recordings import Recording, Recordings
+from mmssl.data.keyed import Keyed
+from mmssl.data.recordings import Recording
 from mmssl.data.shards import shard_names
 
 
-class Keyed(Recordings, Protocol):
-    """Recordings that know their keys without reading anything."""
-
-    def all_keys(self) -> list[str]:
-        """Of all recordings."""
-        ...
-
-
-class ConcatenatedRecordings:
+class ConcatenatedRecordings(Keyed):
     """The recordings of each part after those of the part before.
 
     Where two parts hold one key, all keys begin with their part's name; so do the groups that are only the key.

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mmssl.data.captions import DESCRIPTION, MEDIA, beside, describe, extension_of
 from mmssl.data.decode.reader import Source
+from mmssl.data.keyed import Keyed
 from mmssl.data.recordings import Recording
 from mmssl.errors import Fault, MediaError
 
@@ -104,7 +105,7 @@ def _keys(files: Sequence[str]) -> list[str]:
     return list(taken)
 
 
-class FolderRecordings:
+class FolderRecordings(Keyed):
     """Media files below one place; keys are their names without extension.
 
     Files that differ only in their extension (`a.mp4`, `a.wav`) share a group; all but the first keep the extension

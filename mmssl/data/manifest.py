@@ -20,6 +20,7 @@ from mmssl.data.captions import captions_beside, extension_of
 from mmssl.data.decode.reader import Source
 from mmssl.data.fields import KNOWN, FieldError, recording
 from mmssl.data.folder import Files
+from mmssl.data.keyed import Keyed
 from mmssl.data.recordings import Caption, Recording
 from mmssl.data.remote import RemoteFiles, is_remote
 from mmssl.data.text import decode
@@ -88,7 +89,7 @@ def _meet(caption: Caption, clip: Recording) -> bool:
     return not (before or after)
 
 
-class ManifestRecordings:
+class ManifestRecordings(Keyed):
     """The rows of a manifest.
 
     Args:

@@ -4,10 +4,13 @@ import io
 import os
 import stat
 import weakref
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from mmssl.errors import Fault, MediaError
+
+OPEN = 128  # local files kept open in a process; a set may have more shards than a process may open files
 
 
 class Ranges(Protocol):
@@ -27,7 +30,7 @@ class Ranges(Protocol):
 
 
 class LocalRanges:
-    """A local file, opened at the first read; reading has no position, so processes and threads may share it.
+    """A local file, opened when it is read; reading has no position, so processes and threads may share it.
 
     Raises:
         MediaError: MISSING, PERMISSION or NOT_REGULAR.
@@ -42,15 +45,13 @@ class LocalRanges:
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
             raise MediaError(path, Fault.NOT_REGULAR, "is a folder, pipe or device; give a file")
         self.size, self.changed = status.st_size, str(status.st_mtime_ns)
-        self._opened: int | None = None
 
     def read(self, offset: int, count: int, until: int) -> bytes:
         """`count` bytes from `offset` on."""
-        if self._opened is None:
-            self._opened = self._open()
+        file = _opened(self.name, self.size, self.changed)
         pieces = []
         try:
-            while count > 0 and (piece := os.pread(self._opened, count, offset)):
+            while count > 0 and (piece := os.pread(file.number, count, offset)):
                 pieces.append(piece)
                 offset, count = offset + len(piece), count - len(piece)
         except OSError as error:
@@ -58,19 +59,28 @@ class LocalRanges:
             raise MediaError(self.name, Fault.CORRUPT, detail) from None
         return b"".join(pieces)
 
-    def _open(self) -> int:
-        try:
-            opened = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise _failed(self.name, error) from None
-        weakref.finalize(self, os.close, opened)
-        if (found := os.fstat(opened).st_size) != self.size:
-            detail = f"has {found} bytes, but had {self.size} when it was opened first; start again with what is there"
-            raise MediaError(self.name, Fault.SHARD, detail)
-        return opened
 
-    def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), "_opened": None}
+class _File:
+    """An open file, closed when nothing uses it any more."""
+
+    def __init__(self, path: str) -> None:
+        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self.number)
+
+
+@lru_cache(maxsize=OPEN)
+def _opened(path: str, size: int, changed: str) -> _File:
+    try:
+        file = _File(path)
+    except OSError as error:
+        raise _failed(path, error) from None
+    status = os.fstat(file.number)
+    if (status.st_size, str(status.st_mtime_ns)) != (size, changed):
+        detail = (
+            f"changed from {size} to {status.st_size} bytes since it was first opened; start again with what is there"
+        )
+        raise MediaError(path, Fault.SHARD, detail)
+    return file
 
 
 def _failed(path: str, error: OSError) -> MediaError:

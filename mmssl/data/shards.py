@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import BinaryIO
 
 from mmssl.data.captions import AUDIO, MEDIA, VIDEO, describe, kind
+from mmssl.data.keyed import Keyed
 from mmssl.data.ranges import Ranges, open_slice
 from mmssl.data.recordings import Recording
 from mmssl.data.shard_index import ShardIndex, open_index, read_member
@@ -27,7 +28,7 @@ def _media(members: Sequence[Member]) -> Member | None:
     return None
 
 
-class ShardRecordings:
+class ShardRecordings(Keyed):
     """The samples of shards in the order of the shards. Keys that several shards hold begin with their shard's name.
 
     Args:

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from mmssl.data.captions import MEDIA, extension_of
-from mmssl.data.concatenation import ConcatenatedRecordings, Keyed
+from mmssl.data.concatenation import ConcatenatedRecordings
 from mmssl.data.folder import FolderRecordings, LocalFiles, walk
+from mmssl.data.keyed import Keyed
 from mmssl.data.manifest import ROWS, ManifestRecordings
 from mmssl.data.remote import RemoteFiles, is_remote, match_remote
 from mmssl.data.shards import ShardRecordings

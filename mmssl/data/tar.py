@@ -58,6 +58,8 @@ def _pax(data: bytes) -> dict[str, str]:
     fields = {}
     while data.strip(b"\0"):
         length, _, _ = data.partition(b" ")
+        if int(length) > len(data):
+            raise ValueError(length)
         record, data = data[: int(length)], data[int(length) :]
         name, separator, value = record[len(length) + 1 :].partition(b"=")
         if not separator or not value.endswith(b"\n"):

@@ -78,7 +78,7 @@ def test_braces() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("trian", "did you mean {tree}/train?"),
+        ("tran", "did you mean {tree}/train?"),
         ("train/c.mp4", "did you mean {tree}/train/a.mp4?"),
         ("nowhere/deep/x", "{tree} holds "),
         ("empty", "holds no media files and no .tar shards, but nothing"),
