@@ -9,16 +9,24 @@ class Capabilities:
 
     Attributes:
         start_offsets: keeps the distance between the starts of picture and sound; without it no clip is in synchrony.
-        file_objects: opens members of shards and other open files, not just paths.
-        random_sound: decodes only the wanted seconds of sound, not the whole recording.
+        priming: leaves out what an encoder put before the sound, in Opus and in fragmented MP4 too.
+        avi: gives AVI, which stores no presentation times, the right ones.
+        transport_streams: shows the right pictures of MPEG-TS wherever it goes.
+        quarter_turns: shows pictures tagged with 90 or 270 degrees, however narrow.
+        surround_mean: mixes more than two channels by their mean.
         truncation: notices that a file ends before its declared end.
+        file_objects: opens members of shards and other open files, not just paths.
         missing_codecs: picture codecs it does not decode.
         warning: one sentence for whoever selects it, "" for none.
     """
 
     start_offsets: bool = True
-    file_objects: bool = True
-    random_sound: bool = True
+    priming: bool = True
+    avi: bool = True
+    transport_streams: bool = True
+    quarter_turns: bool = True
+    surround_mean: bool = True
     truncation: bool = True
+    file_objects: bool = True
     missing_codecs: frozenset[str] = frozenset()
     warning: str = ""

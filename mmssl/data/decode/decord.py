@@ -35,9 +35,13 @@ class DecordReader:
     name: ClassVar[str] = "decord"
     capabilities: ClassVar[Capabilities] = Capabilities(
         start_offsets=False,
-        file_objects=False,
-        random_sound=False,
+        priming=False,
+        avi=False,
+        transport_streams=False,
+        quarter_turns=False,
+        surround_mean=False,
         truncation=False,
+        file_objects=False,
         missing_codecs=frozenset({"av1", "gif"}),
         warning="decord loses the distance between the starts of picture and sound: not for anything about synchrony",
     )
@@ -97,11 +101,13 @@ class DecordMedia:
         if self._piece is None:
             native = self.info.audio.sample_rate
             try:
-                # Its own mono is swresample's 0.707 (left + right), so the channels are asked for.
-                reader = self._decord.AudioReader(self._path, sample_rate=native, mono=False)
+                # Its channels cannot be asked for (mono=False gives memory it did not write).
+                reader = self._decord.AudioReader(self._path, sample_rate=native, mono=True)
             except self._decord.DECORDError as error:
                 raise MediaError(self._name, Fault.CORRUPT, "decord cannot decode its sound") from error
-            self._piece = Piece(0.0, native, mono(reader[:].asnumpy()))
+            # swresample's mono of two channels is 0.707 (left + right); the mean is what every backend gives.
+            gain = 2**-0.5 if self.info.audio.channels == 2 else 1.0
+            self._piece = Piece(0.0, native, mono(reader[:].asnumpy()) * np.float32(gain))
         return window([self._piece], start, samples, sample_rate)
 
     def _open_pictures(self) -> None:

@@ -64,7 +64,10 @@ def window(pieces: Iterable[Piece], start: float, samples: int, sample_rate: int
 
 
 def _runs(pieces: Iterable[Piece]) -> list[Piece]:
-    """Pieces joined where one follows another; a run begins at the mean of what its pieces' times say."""
+    """Pieces joined where one follows another; a run begins in the middle of where its pieces say that it does.
+
+    Rounded times err by at most half a tick either way, so the middle of their range is nearer than their mean.
+    """
     runs: list[Piece] = []
     group: list[Piece] = []
     offsets: list[float] = []  # where each piece says that its group begins
@@ -82,7 +85,9 @@ def _runs(pieces: Iterable[Piece]) -> list[Piece]:
 
 
 def _joined(group: list[Piece], offsets: list[float]) -> Piece:
-    return Piece(float(np.mean(offsets)), group[0].sample_rate, np.concatenate([piece.samples for piece in group]))
+    return Piece(
+        (min(offsets) + max(offsets)) / 2, group[0].sample_rate, np.concatenate([piece.samples for piece in group])
+    )
 
 
 def _place(line: NDArray[np.float32], run: Piece, first: int, native: int) -> None:

@@ -30,7 +30,10 @@ class TorchCodecReader:
     limits: Limits = field(default_factory=Limits)
     name: ClassVar[str] = "torchcodec"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        truncation=False, warning="torchcodec refuses some transport streams that PyAV reads"
+        avi=False,
+        transport_streams=False,
+        truncation=False,
+        warning="torchcodec shows wrong pictures of transport streams after going back, and of AVI a picture late",
     )
 
     def open(self, source: Source, name: str) -> "TorchCodecMedia":
@@ -51,23 +54,25 @@ class TorchCodecMedia:
     def __init__(self, decoders: Any, source: Source, name: str, info: MediaInfo) -> None:
         self.info, self._name = info, name
         # Two decoders read one file: each gets its own view of a file object.
-        content = source if isinstance(source, str) else source.read()
+        self._content = source if isinstance(source, str) else source.read()
+        self._decoders = decoders
         self._video: Any = None
-        self._audio: Any = None
+        starts = []
         try:
             if info.video is not None:
                 self._video = decoders.VideoDecoder(
-                    _view(content), dimension_order="NHWC", num_ffmpeg_threads=1, seek_mode="exact"
+                    _view(self._content), dimension_order="NHWC", num_ffmpeg_threads=1, seek_mode="exact"
                 )
+                starts.append(self._video.metadata.begin_stream_seconds)
             if info.audio is not None:
-                self._audio = decoders.AudioDecoder(_view(content))
+                starts.append(self._sound_decoder().metadata.begin_stream_seconds_from_header or 0.0)
         except (RuntimeError, ValueError) as error:
             raise MediaError(name, Fault.CORRUPT, "torchcodec cannot open it; use PyAVReader") from error
         # torchcodec counts from the container's zero, a recording from its earlier start.
-        starts = [self._video.metadata.begin_stream_seconds_from_content] if self._video is not None else []
-        if self._audio is not None:
-            starts.append(self._audio.metadata.begin_stream_seconds_from_header or 0.0)
         self._zero = min(starts)
+
+    def _sound_decoder(self) -> Any:
+        return self._decoders.AudioDecoder(_view(self._content))
 
     def frames(self, times: Sequence[float], size: tuple[int, int] | None = None) -> Frames:
         """See `Media.frames`."""
@@ -91,7 +96,7 @@ class TorchCodecMedia:
 
     def sound(self, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
         """See `Media.sound`."""
-        if self._audio is None or self.info.audio is None:
+        if self.info.audio is None:
             raise MediaError(self._name, Fault.NO_AUDIO, "it has no sound")
         audio = self.info.audio
         begin = max(start - MARGIN, audio.start)
@@ -99,7 +104,8 @@ class TorchCodecMedia:
         if begin >= end:
             return np.zeros(samples, np.float32)
         try:
-            got = self._audio.get_samples_played_in_range(begin + self._zero, end + self._zero)
+            # A new decoder each time: one that has read on does not go back (0.11 gives later MP3 and Opus, silently).
+            got = self._sound_decoder().get_samples_played_in_range(begin + self._zero, end + self._zero)
         except (RuntimeError, IndexError) as error:
             raise MediaError(self._name, Fault.CORRUPT, "torchcodec cannot decode its sound") from error
         piece = Piece(got.pts_seconds - self._zero, got.sample_rate, mono(got.data.numpy()))
@@ -109,7 +115,7 @@ class TorchCodecMedia:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._video = self._audio = None
+        self._video = None
 
 
 def _view(content: str | bytes) -> str | io.BytesIO:
