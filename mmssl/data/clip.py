@@ -1,7 +1,7 @@
 """`Clip`, a few seconds of one recording with their pictures, sound and words, and how it is cut out."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,19 +189,31 @@ class Cut:
         return text, (text >= 0).any(1)
 
 
-def collate(clips: Sequence[Clip], format: ClipFormat) -> Batch:
-    """Clips to a batch; a modality that may lack always brings its mask, so that batches are alike."""
+def collate(clips: Sequence[Clip], format: ClipFormat, into: Mapping[str, Tensor] | None = None) -> Batch:
+    """Clips to a batch; a modality that may lack always brings its mask, so that batches are alike.
+
+    Args:
+        clips: at least one.
+        format: theirs.
+        into: memory to use, by name of the tensor, with at least as many rows.
+    """
     rows: dict[str, Tensor] = {
         "index": torch.tensor([clip.index for clip in clips]),
         "group": torch.tensor([clip.group for clip in clips]),
         "seed": torch.tensor([clip.seed for clip in clips]),
         "start": torch.tensor([clip.start for clip in clips], dtype=torch.float64),
     }
+    memory = into or {}
     for name in ("video", "video_times", "audio", "text", "text_valid"):
         given = [value for clip in clips if (value := getattr(clip, name)) is not None]
         if given:
-            rows[name] = torch.stack(given)
+            rows[name] = torch.stack(given, out=memory[name][: len(given)] if name in memory else None)
     for modality in format.modalities:
         if modality != "text" and modality not in format.required:
             rows[f"{modality}_valid"] = torch.tensor([modality in clip.present for clip in clips])
-    return Batch(keys=tuple(clip.key for clip in clips), **rows)
+    return in_order(tuple(clip.key for clip in clips), rows)
+
+
+def in_order(keys: tuple[str, ...], rows: Mapping[str, Tensor]) -> Batch:
+    """A batch whose tensors come in the order in which `Batch` names them, wherever it was put together."""
+    return Batch(keys=keys, **{name: rows[name] for name in Batch.__annotations__ if name in rows})

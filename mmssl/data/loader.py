@@ -4,57 +4,43 @@ Worker processes only decode. Which clip stands where, and what stands in for on
 of (seed, step, position), so the number of workers and the step at which a run starts change nothing.
 """
 
-import os
-import signal
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, count, islice
 
-import torch
-from torch.utils.data import DataLoader, Dataset
-
 from mmssl.batch import Batch
-from mmssl.data.clip import Clip, collate
+from mmssl.data.clip import Clip, ClipFormat
 from mmssl.data.clips import OpenClips
 from mmssl.data.order import Schedule
 from mmssl.data.permutation import mix
 from mmssl.data.skipped import Skipped
+from mmssl.data.workers import Made, Plan, Ready, Workers, batches_here
 from mmssl.errors import MediaError, TrainingError, UsageError
 
 _SUBSTITUTES = 20
 _EVALUATION = 7  # what a hash is for
 
 
-_ATTEMPTS = 20
-_EVALUATION = 7  # what a hash is for
+class _Training:
+    """Step to one process's rows; a row that nothing can fill is missing."""
 
+    def __init__(self, clips: OpenClips, schedule: Schedule, first: int, size: int) -> None:
+        self.clips, self.schedule, self.first, self.size = clips, schedule, first, size
 
-@dataclass(frozen=True)
-class Made:
-    """One process's rows of a step, and what could not be read on the way; no batch when nothing could be."""
+    @property
+    def format(self) -> ClipFormat:
+        return self.clips.settings
 
-    batch: Batch | None
-    tried: int
-    faults: tuple[MediaError, ...]
-
-
-class _Training(Dataset[Made]):
-    """Step to rows."""
-
-    def __init__(self, clips: OpenClips, schedule: Schedule, rows: range) -> None:
-        self.clips, self.schedule, self.rows = clips, schedule, rows
-
-    def __getitem__(self, step: int) -> Made:
-        indices, seeds = self.schedule.batch(step).tolist(), self.schedule.seeds(step).tolist()
-        made: list[Clip] = []
+    def make(self, number: int, rows: range) -> Made:
+        indices, seeds = self.schedule.batch(number).tolist(), self.schedule.seeds(number).tolist()
+        clips: list[Clip] = []
         faults: list[MediaError] = []
-        for row in self.rows:
-            others = islice(self.schedule.substitutes(step, row), _SUBSTITUTES)
+        for row in (self.first + row for row in rows):
+            others = islice(self.schedule.substitutes(number, row), _SUBSTITUTES)
             clip = self._first_readable(chain([indices[row]], others), seeds[row], faults)
             if clip is None:
-                return Made(None, len(made) + len(faults), tuple(faults))
-            made.append(clip)
-        return Made(collate(made, self.clips.settings), len(made) + len(faults), tuple(faults))
+                break
+            clips.append(clip)
+        return Made(clips, len(clips) + len(faults), faults)
 
     def _first_readable(self, indices: Iterable[int], seed: int, faults: list[MediaError]) -> Clip | None:
         for index in indices:
@@ -65,51 +51,35 @@ class _Training(Dataset[Made]):
         return None
 
 
-class _Evaluation(Dataset[Made]):
-    """Number of a batch to its clips."""
+class _Evaluation:
+    """Number of a batch to its clips; the unreadable are missing."""
 
-    def __init__(self, clips: OpenClips, batch_size: int) -> None:
-        self.clips, self.batch_size = clips, batch_size
+    def __init__(self, clips: OpenClips, size: int) -> None:
+        self.clips, self.size = clips, size
 
-    def __getitem__(self, number: int) -> Made:
-        made: list[Clip] = []
+    @property
+    def format(self) -> ClipFormat:
+        return self.clips.settings
+
+    def make(self, number: int, rows: range) -> Made:
+        begin = number * self.size
+        indices = range(begin + rows.start, min(begin + rows.stop, len(self.clips)))
+        clips: list[Clip] = []
         faults: list[MediaError] = []
-        span = range(number * self.batch_size, min((number + 1) * self.batch_size, len(self.clips)))
-        for index in span:
+        for index in indices:
             try:
-                made.append(self.clips.clip(index, int(mix(_EVALUATION, index).view("int64")[0])))
+                clips.append(self.clips.clip(index, int(mix(_EVALUATION, index).view("int64")[0])))
             except MediaError as error:
                 faults.append(error)
-        return Made(collate(made, self.clips.settings) if made else None, len(span), tuple(faults))
+        return Made(clips, len(indices), faults)
 
 
-def _prepare_worker(_: int) -> None:
-    # A Ctrl-C reaches the whole group of processes; the main one decides when its workers end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A tokenizer that was used before the fork else warns about its threads.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-
-
-def _made(data: Dataset[Made], numbers: Iterable[int], workers: int, pin: bool) -> Iterator[Made]:
-    """Through worker processes, in order."""
-    loader = DataLoader(
-        data,
-        batch_size=None,
-        sampler=numbers,
-        num_workers=workers,
-        worker_init_fn=_prepare_worker if workers else None,
-        pin_memory=pin,
-        generator=torch.Generator(),  # its own, as it otherwise draws a seed from the global one
-    )
-    try:
-        yield from loader
-    except (RuntimeError, OSError) as error:
-        if isinstance(error, OSError) or "DataLoader worker" in str(error):
-            raise TrainingError(
-                f"a worker process died ({str(error).splitlines()[0]}), most often for want of memory: take fewer "
-                "workers or smaller clips; workers=0 shows an error of the decoder itself"
-            ) from error
-        raise
+def _ready(plan: Plan, numbers: Iterable[int], workers: int, pin: bool) -> Iterator[Ready]:
+    if not workers:
+        yield from batches_here(plan, numbers, pin=pin)
+        return
+    with Workers(plan, workers, pin=pin) as pool:
+        yield from pool.batches(numbers)
 
 
 def training_batches(
@@ -147,9 +117,9 @@ def training_batches(
             f"start {start} must not be negative"
         )
     schedule = clips.schedule(seed=seed, batch_size=batch_size)
-    share = batch_size // world
-    data = _Training(clips, schedule, range(rank * share, (rank + 1) * share))
-    return _kept(_made(data, count(start), workers, pin), Skipped() if skipped is None else skipped, endless=True)
+    size = batch_size // world
+    ready = _ready(_Training(clips, schedule, rank * size, size), count(start), workers, pin)
+    return _kept(ready, Skipped() if skipped is None else skipped, least=size)
 
 
 def evaluation_batches(
@@ -167,19 +137,19 @@ def evaluation_batches(
         raise UsageError(f"evaluation needs a batch_size of at least 1, not {batch_size}, and no negative workers")
     settled = clips.settled()
     numbers = range(-(-len(settled) // batch_size))
-    made = _made(_Evaluation(settled, batch_size), numbers, min(workers, len(numbers)), pin)
-    return _kept(made, Skipped(limit=1.0) if skipped is None else skipped, endless=False)
+    ready = _ready(_Evaluation(settled, min(batch_size, max(len(settled), 1))), numbers, workers, pin)
+    return _kept(ready, Skipped(limit=1.0) if skipped is None else skipped, least=0)
 
 
-def _kept(made: Iterator[Made], skipped: Skipped, *, endless: bool) -> Iterator[Batch]:
-    """The batches; what failed goes into the ledger."""
-    for step in made:
+def _kept(ready: Iterator[Ready], skipped: Skipped, *, least: int) -> Iterator[Batch]:
+    """The batches, of `least` clips; what failed goes into the ledger."""
+    for step in ready:
         skipped.tried(step.tried)
         for fault in step.faults:
             skipped.record(fault.name, fault.fault, fault.detail)
-        if step.batch is not None:
+        if step.batch is not None and len(step.batch) >= least:
             yield step.batch
-        elif endless:
+        elif least:
             raise TrainingError(
                 f"no clip can be read in place of {step.faults[-1].name}: {len(step.faults)} were tried, the last "
                 f"because {step.faults[-1].detail} ({step.faults[-1].fault.value}); check the data with mmssl probe"

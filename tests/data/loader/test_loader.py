@@ -1,4 +1,5 @@
 import itertools
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from mmssl.batch import Batch
 from mmssl.data.clips import OpenClips
 from mmssl.data.loader import evaluation_batches, training_batches
 from mmssl.data.skipped import Skipped
+from mmssl.data.tokens import HubTokenizer
 from mmssl.data.window import EvenWindows
 from mmssl.errors import Fault, TrainingError, UsageError
 
@@ -36,7 +38,7 @@ def take(clips: OpenClips, count: int, **options: Any) -> list[Batch]:
 def test_neither_workers_nor_the_first_step_change_a_batch(open_films: OpenFilms, film: Film) -> None:
     clips = open_films([film(fault=Fault.CORRUPT if number in (3, 11) else None) for number in range(40)])
     unbroken = take(clips, 10)
-    for workers in (1, 2):
+    for workers in (1, 2, 9):
         assert all(map(same, unbroken, take(clips, 10, workers=workers)))
     for workers in (0, 2):
         assert all(map(same, unbroken[7:], take(clips, 3, start=7, workers=workers)))
@@ -107,8 +109,32 @@ def test_a_dead_worker_is_named(open_films: OpenFilms, film: Film, monkeypatch: 
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(clips, "clip", die)
-    with pytest.raises(TrainingError, match="worker process"):
+    with pytest.raises(TrainingError, match=r"worker process \d+ was killed by SIGKILL"):
+        take(clips, 1, workers=2)
+
+
+def test_an_error_of_the_code_ends_the_worker(
+    open_films: OpenFilms, film: Film, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clips = open_films([film()] * 8)
+    monkeypatch.setattr(clips, "clip", lambda *_: dict[str, int]()["absent"])
+    with pytest.raises(TrainingError, match="ended with status 1"):
         take(clips, 1, workers=1)
+    assert "KeyError: 'absent'" in capfd.readouterr().err
+
+
+def test_a_mistake_of_the_user_arrives_as_it_is(open_films: OpenFilms, film: Film) -> None:
+    clips = open_films([film()] * 8, tokenizer=HubTokenizer("/absent"))
+    with pytest.raises(UsageError, match="no tokenizer there"):
+        take(clips, 1, workers=2)
+
+
+def test_workers_end_with_the_iterator(open_films: OpenFilms, film: Film) -> None:
+    batches: Any = training_batches(open_films([film()] * 8), batch_size=4, seed=0, workers=2)
+    next(batches)
+    assert len(multiprocessing.active_children()) == 2
+    batches.close()
+    assert not multiprocessing.active_children()
 
 
 def test_sizes_that_do_not_fit(open_films: OpenFilms, film: Film) -> None:

@@ -58,7 +58,7 @@ def test_fractions_are_even() -> None:
     batch_size=st.integers(5, 40),
     seed=st.integers(0, 2**32),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_an_epoch_holds_each_clip_once(size: int, block: int, window: int, batch_size: int, seed: int) -> None:
     schedule = Schedule(Order(block=block, window=window), [Part(size)], seed=seed, batch_size=batch_size)
     row = draws(schedule, -(-3 * size // batch_size))
