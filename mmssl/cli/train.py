@@ -25,7 +25,7 @@ def train(
     """Train a model with a recipe; each argument of the recipe is an option after its name.
 
     SIGINT (Ctrl-C) and SIGTERM end the step, save, and exit; --resume goes on bit for bit. Several processes:
-    `torchrun --nproc-per-node 8 -m mmssl train RECIPE ...`.
+    `torchrun --nproc-per-node 8 --no-python mmssl train RECIPE ...`.
 
     Example:
         mmssl train recipes/quickstart.py --help

@@ -6,22 +6,15 @@ from pathlib import Path
 
 from mmssl.run import Run
 from mmssl.training.folder import read_run_json
+from mmssl.training.measures import table
 
 
-def counts(module_run: Run) -> dict[str, int]:
+def counts(run: Run) -> dict[str, int]:
     """Parameters of each encoder, of the heads, and of all."""
-    objective = module_run.objective
+    objective = run.objective
     parts = {f"{name} encoder": module for name, module in objective.encoders.items()}
     parts |= {"heads": objective.heads, "all": objective}
     return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in parts.items()}
-
-
-def _numbers(numbers: Mapping[str, float]) -> str:
-    """A table; a number whose name ends in `chance` stands beside those it belongs to, as the evaluation gave it."""
-    if not numbers:
-        return "None were measured during training; `mmssl evaluate` measures them.\n"
-    rows = "".join(f"| {name} | {value:.4g} |\n" for name, value in numbers.items())
-    return f"| measure | value |\n|---|---|\n{rows}"
 
 
 def write_card(folder: Path, run: Run, step: int, numbers: Mapping[str, float]) -> None:
@@ -38,10 +31,13 @@ def write_card(folder: Path, run: Run, step: int, numbers: Mapping[str, float]) 
     sizes = "".join(f"| {name} | {count:,} |\n" for name, count in counts(run).items())
     arguments = json.dumps(content["arguments"], indent=1, default=str)
     clips = run.data
+    measured = table(numbers) if numbers else "None were measured; `mmssl evaluate` measures them."
+    state = f" (commit {content['commit']})" if content["commit"] else ""
     (folder / "README.md").write_text(f"""# {content["recipe"] or type(run.objective).__name__}
 
-{type(run.objective).__name__}: {objective} Trained for {step} of {run.steps} steps of {run.batch_size} clips by mmssl
-{content["versions"]["mmssl"]}{f" (commit {content['commit']})" if content["commit"] else ""}, seed {run.seed}.
+{type(run.objective).__name__}: {objective}
+Trained for {step} of {run.steps} steps of {run.batch_size} clips, seed {run.seed}.
+Made by mmssl {content["versions"]["mmssl"]}{state}.
 
 ## Data
 `{clips.source}`: clips of {clips.seconds:g} s, {clips.frames} frames of {clips.pixels}x{clips.pixels} pixels,
@@ -51,7 +47,8 @@ Recordings that could not be read are in `skipped.jsonl`.
 ## Numbers
 Held-out numbers at step {step}{" of the averaged weights" if run.optimization.ema else ""}.
 
-{_numbers(numbers)}
+{measured}
+
 ## Parameters
 | part | parameters |
 |---|---|
@@ -60,7 +57,7 @@ Held-out numbers at step {step}{" of the averaged weights" if run.optimization.e
 ```python
 import mmssl
 
-model = mmssl.load("{folder.name}")
+model = mmssl.load("{folder}")
 ```
 Rebuilt from `recipe.py` with these arguments:
 ```json

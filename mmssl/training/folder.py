@@ -135,9 +135,7 @@ def resumed_recipe(folder: Path, page: Path, typed: Mapping[str, Argument]) -> R
     kept = kept_recipe(folder)
     for name, value in typed.items():
         if (was := kept.arguments.get(name)) != value:
-            raise UsageError(
-                f"{folder}: was started with {name} {was}, not {value}; leave it out or change --out"
-            )
+            raise UsageError(f"{folder}: was started with {name} {was}, not {value}; leave it out or change --out")
     if page.read_bytes() != kept.path.read_bytes():
         _log.warning("%s has changed since %s was started, which goes on with its own copy", page, folder)
     return kept

@@ -9,10 +9,12 @@ from mmssl.distributed import rank
 from mmssl.errors import CheckpointError
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.logbook import Logbook
+from mmssl.training.measures import measures
 from mmssl.training.progress import Progress
 from mmssl.training.readings import Reading
 from mmssl.training.state import State
 
+SHOWN = 6  # measures in the line of an evaluation; the others are in metrics.jsonl
 FAILURES = 3  # unsaved checkpoints in a row that end the run
 
 
@@ -62,7 +64,9 @@ class Journal:
         """Held-out numbers."""
         if rank() == 0 and numbers:
             self._logbook.evaluation(step, numbers)
-            self.say(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in numbers.items()))
+            found = measures(numbers)
+            shown = [measure for measure in found if measure.chance is not None] or found
+            self.say(f"step {step}  " + "  ".join(str(measure) for measure in shown[:SHOWN]))
 
     def save(self, checkpoints: Checkpoints, step: int, state: State, facts: Mapping[str, object], last: bool) -> None:
         """Save a checkpoint; one that fails is told, as the next may work.

@@ -26,13 +26,16 @@ class Logbook:
 
         self._csv, self._json = folder / "log.csv", folder / "metrics.jsonl"
         earlier = _rows_until(self._csv, step) if self._csv.exists() else []
-        lines = self._json.read_text().splitlines(keepends=True) if self._json.exists() else []
-        self._json.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
+        self._evaluations = {number: line for number, line in self._measured().items() if number <= step}
         self._file = self._csv.open("w", newline="")
         self._table: csv.DictWriter[str] | None = None
         for row in earlier:
             self._row(row)
         self._board = Writer(str(folder / "tensorboard"))
+
+    def _measured(self) -> dict[int, str]:
+        lines = self._json.read_text().splitlines(keepends=True) if self._json.exists() else []
+        return {json.loads(line)["step"]: line for line in lines}
 
     def _row(self, row: Mapping[str, Any]) -> None:
         if self._table is None:
@@ -48,8 +51,9 @@ class Logbook:
 
     def evaluation(self, step: int, numbers: Mapping[str, float]) -> None:
         """Numbers of an evaluation: a line of `metrics.jsonl`."""
-        with self._json.open("a") as file:
-            file.write(json.dumps({"step": step, **numbers}) + "\n")
+        # By step, as a finished run that is resumed measures its last step again.
+        self._evaluations[step] = json.dumps({"step": step, **numbers}) + "\n"
+        self._json.write_text("".join(self._evaluations.values()))
         self._scalars("evaluation", step, numbers)
 
     def _scalars(self, part: str, step: int, numbers: Mapping[str, float]) -> None:

@@ -7,11 +7,14 @@ finds out it keeps in buffers.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from mmssl.distributed import rank
+from mmssl.errors import TrainingError
 from mmssl.run import Run
 from mmssl.training.card import write_card
 from mmssl.training.journal import Journal
@@ -41,12 +44,12 @@ def train(
 
     Raises:
         UsageError: the folder holds another run, the device is not there, the batch cannot be divided.
-        TrainingError: a loss is not finite, or too many recordings cannot be read.
+        TrainingError: a loss is not finite, too many recordings cannot be read, or the GPU's memory is full.
         CheckpointError: checkpoints cannot be read, or three in a row cannot be written.
         SystemExit: with 130 or 143, after SIGINT or SIGTERM and a checkpoint.
     """
     place = find_device(device)
-    with processes(place):
+    with processes(place), _memory_named(run):
         session = open_session(run, folder, place, recipe, resume=resume)
         with Journal(folder, session.start, run.steps) as journal:
             for note in session.notes:
@@ -61,6 +64,17 @@ def train(
     if signal:
         raise SystemExit(128 + signal)
     return numbers
+
+
+@contextmanager
+def _memory_named(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"the GPU's memory is full at batch_size {run.batch_size}: take a smaller batch (accumulate keeps the step "
+            f"as large), fewer frames or pixels, or precision bf16 ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def _steps(session: Session, journal: Journal) -> tuple[int, int]:

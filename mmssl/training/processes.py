@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from mmssl.distributed import world
 from mmssl.errors import UsageError
 from mmssl.objective import Objective
+from mmssl.training.batch_norm import share_statistics
 
 # A process waits this long for the others, then fails; longer than an evaluation, which process 0 does alone.
 # One that dies does not need it: torchrun ends the others at once.
@@ -58,12 +59,13 @@ def wait_for_all() -> None:
         distributed.barrier()
 
 
-def shared(objective: Objective) -> nn.Module:
-    """The objective with gradients averaged over processes.
+def shared(objective: Objective, device: torch.device) -> nn.Module:
+    """The objective with gradients averaged over processes, and batch normalization over the clips of all.
 
     Buffers are not broadcast: banks and centers are updated equally everywhere from gathered rows. Every trained
     parameter must take part in every loss, as searching for unused ones costs a walk through the graph each step.
     """
     if world() == 1:
         return objective
+    share_statistics(objective, device)
     return DistributedDataParallel(objective, broadcast_buffers=False, gradient_as_bucket_view=True)

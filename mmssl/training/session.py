@@ -133,4 +133,4 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
         objective.compile()
     facts = {"seed": run.seed, "processes": world(), "data_fingerprint": fingerprint}
     skipped = Skipped(folder, run.skip_limit)
-    return Session(run, device, clips, shared(objective), state, checkpoints, skipped, start, facts, notes)
+    return Session(run, device, clips, shared(objective, device), state, checkpoints, skipped, start, facts, notes)

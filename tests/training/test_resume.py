@@ -1,0 +1,146 @@
+"""Killed at any step and resumed: the same weights, moments, averages and losses, bit for bit."""
+
+import csv
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmssl.errors import CheckpointError, UsageError
+from mmssl.objective import Objective
+from mmssl.run import Run
+from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.folder import load_run
+from mmssl.training.loop import train
+from mmssl.training.recipe import Recipe
+
+SETTINGS: list[dict[str, Any]] = [
+    {"noise": 0.5},
+    {"ema": 0.9, "accumulate": 2},
+    {"refresh_every": 3, "normalize": True, "precision": "bf16"},
+]
+
+
+def outcome(folder: Path, step: int = 6) -> dict[str, Tensor]:
+    parts = Checkpoints(folder / "checkpoints").read(step).parts
+    return {f"{part}/{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+
+def losses(folder: Path) -> list[tuple[str, ...]]:
+    with (folder / "log.csv").open() as file:
+        return [tuple(row[name] for name in ("step", "loss", "size", "lr")) for row in csv.DictReader(file)]
+
+
+def same(one: Path, other: Path) -> None:
+    first, second = outcome(one), outcome(other)
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+    assert losses(one) == losses(other)
+    assert (one / "metrics.jsonl").read_text() == (other / "metrics.jsonl").read_text()
+
+
+def at_step(run: Run, step: int, happens: Callable[[], None]) -> Run:
+    """Something happens in the middle of a step."""
+    calls = iter(range(1, 1000))
+    usual: Callable[[Objective, float], None] = type(run.objective).after_step
+
+    def after_step(progress: float) -> None:
+        usual(run.objective, progress)
+        if next(calls) == step:
+            happens()
+
+    run.objective.after_step = after_step  # type: ignore[method-assign]
+    return run
+
+
+class SomeError(Exception):
+    pass
+
+
+def crash() -> None:
+    raise SomeError
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_after_a_crash(build: Any, tmp_path: Path, settings: dict[str, Any]) -> None:
+    recipe: Recipe = build(**settings)
+    train(recipe.build(), tmp_path / "whole", recipe=recipe)
+    with pytest.raises(SomeError):
+        train(at_step(recipe.build(), 4, crash), tmp_path / "parts", recipe=recipe)
+    assert Checkpoints(tmp_path / "parts" / "checkpoints").steps() == [2]
+    torch.rand(5)
+    train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
+    same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_after_a_signal_and_with_other_workers(build: Any, tmp_path: Path, number: int, status: int) -> None:
+    recipe: Recipe = build()
+    train(recipe.build(), tmp_path / "whole", recipe=recipe)
+    before = signal.getsignal(number)
+    run = at_step(replace(recipe.build(), workers=2), 3, lambda: os.kill(os.getpid(), number))
+    with pytest.raises(SystemExit) as stopped:
+        train(run, tmp_path / "parts", recipe=recipe)
+    assert stopped.value.code == status
+    assert signal.getsignal(number) is before
+    assert Checkpoints(tmp_path / "parts" / "checkpoints").steps() == [2, 3]
+    train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
+    same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_goes_back_to_the_checkpoint_before_a_damaged_one(
+    build: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe: Recipe = build()
+    train(recipe.build(), tmp_path / "whole", recipe=recipe)
+    with pytest.raises(SomeError):
+        train(at_step(recipe.build(), 5, crash), tmp_path / "parts", recipe=recipe)
+    model = tmp_path / "parts" / "checkpoints" / "step-00000004" / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_run(tmp_path / "parts")
+    train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
+    assert "warning" in capsys.readouterr().out
+    same(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_begins_where_there_is_nothing_to_resume(build: Any, tmp_path: Path) -> None:
+    recipe: Recipe = build(steps=2)
+    train(recipe.build(), tmp_path / "whole", recipe=recipe)
+    train(recipe.build(), tmp_path / "other", recipe=recipe, resume=True)
+    assert losses(tmp_path / "whole") == losses(tmp_path / "other")
+
+
+def test_a_finished_run_has_nothing_left_to_do(build: Any, tmp_path: Path) -> None:
+    recipe: Recipe = build(steps=2)
+    for _ in range(2):
+        train(recipe.build(), tmp_path, recipe=recipe, resume=True)
+    assert len(losses(tmp_path)) == 2
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
+
+
+def test_refuses_another_run(build: Any, tmp_path: Path) -> None:
+    recipe: Recipe = build(steps=2)
+    train(recipe.build(), tmp_path, recipe=recipe)
+    with pytest.raises(UsageError, match="--resume"):
+        train(recipe.build(), tmp_path, recipe=recipe)
+    with pytest.raises(UsageError, match="started with seed 3, not 4"):
+        train(build(steps=2, seed=4).build(), tmp_path, resume=True)
+
+
+def test_refuses_other_data(build: Any, tmp_path: Path, recordings: Path) -> None:
+    recipe: Recipe = build(steps=2)
+    train(recipe.build(), tmp_path / "run", recipe=recipe)
+    fewer = tmp_path / "fewer"
+    fewer.mkdir()
+    for path in sorted(recordings.iterdir())[:6]:
+        (fewer / path.name).symlink_to(path)
+    with pytest.raises(UsageError, match="data_fingerprint"):
+        train(build(steps=2, data=str(fewer)).build(), tmp_path / "run", resume=True)
