@@ -1,7 +1,4 @@
-"""The processes of a run: who is who, and rows of all of them with the gradient going home.
-
-Everything works without a process group, as one process of one.
-"""
+"""The processes of a run, and rows of all of them with the gradient going home; without a group there is just one."""
 
 from typing import Any
 
@@ -39,10 +36,7 @@ class _Gather(torch.autograd.Function):
 
 
 def gather(rows: Tensor) -> Tensor:
-    """`[B, ...]` of each process, the same shape on all, to `[W * B, ...]` in order of rank.
-
-    Every process's gradient with regard to a row is summed back into the process that owns the row.
-    """
+    """`[B, ...]`, one shape on all, to `[W * B, ...]` by rank; all gradients of a row are summed where it came from."""
     if world() == 1:
         return rows
     gathered: Tensor = _Gather.apply(rows)  # type: ignore[no-untyped-call]
@@ -50,9 +44,6 @@ def gather(rows: Tensor) -> Tensor:
 
 
 def mean(values: Tensor, keep: Tensor) -> Tensor:
-    """A process's share of a mean over the kept rows of all processes, from its own `[B]` and `[B]` bool.
-
-    It is scaled so that the mean of the shares over processes is the mean of all rows, however many each one kept.
-    """
+    """From `[B]` and `[B]` bool a share whose mean over processes is the mean of all kept rows, few or many on each."""
     count = gather(keep.sum().reshape(1)).sum().clamp(min=1)
     return values.masked_fill(~keep, 0).sum() * world() / count

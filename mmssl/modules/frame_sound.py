@@ -93,6 +93,12 @@ def averaged(vectors: Callable[[Tensor], Tensor], parts: Tensor) -> Tensor:
     return vectors(parts.flatten(0, 1)).reshape(*parts.shape[:2], -1).mean(1)
 
 
+def along_time(maps: Callable[[Tensor], Tensor], parts: Tensor) -> Tensor:
+    """`[B, K, ...]` to `[B, K * T', *grid, E]`: the maps of K parts, each taken by itself, one after the other."""
+    grids = maps(parts.flatten(0, 1))
+    return grids.reshape(len(parts), -1, *grids.shape[2:])
+
+
 def others(batch: Batch, sounds: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
     """For each clip the sound of another recording among all processes' clips, chosen from the clip's seed.
 

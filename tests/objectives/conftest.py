@@ -158,6 +158,13 @@ def colored_sounds_fixture() -> Callable[..., tuple[Batch, Tensor]]:
     return colored_sounds
 
 
+def one_sided(clips: int = 8) -> Batch:
+    """No clip of the first half has sound, so one of two processes has no pair of its own."""
+    batch = sample(clips)
+    batch.audio_valid[: clips // 2] = False
+    return batch
+
+
 @pytest.fixture(name="found", params=found(), ids=lambda cls: cls.__name__)
 def found_fixture(request: pytest.FixtureRequest) -> type[Objective]:
     cls: type[Objective] = request.param
@@ -187,6 +194,11 @@ def changed_fixture() -> Callable[..., Batch]:
 @pytest.fixture(name="with_holes")
 def with_holes_fixture() -> Callable[..., Batch]:
     return with_holes
+
+
+@pytest.fixture(name="one_sided")
+def one_sided_fixture() -> Callable[..., Batch]:
+    return one_sided
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def main(rank: int, folder: Path) -> None:
     shared = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
     results = {}
     for cls in shared["found"]():
-        for kind in ("sample", "with_holes"):
+        for kind in ("sample", "with_holes", "one_sided"):
             batch = shared[kind](8)[4 * rank : 4 * rank + 4]
             objective = shared["build"](cls)
             # Kept alive in a name: without its wrapper the backward pass averages nothing.

@@ -63,6 +63,17 @@ def test_leaves_chance_and_retrieves(
     assert (batch.group[best] == batch.group).float().mean() > 0.9
 
 
+def test_maps_of_sound_are_window_after_window(tiny: Tiny, sample: Callable[..., Batch]) -> None:
+    objective, batch = AVENet(video=tiny["video"](), audio=tiny["audio"]()).eval(), sample(3)
+    lengths = []
+    objective.encoders["audio"].register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[0].shape[1]))
+    grid = objective.maps(batch)["audio"]
+    assert set(lengths) == {40}, "the paper's encoder takes 1 s and nothing else"
+    assert grid.shape == (3, 8, 1, 128)
+    second = objective.maps(Batch(audio=batch.audio[:, 40:]))["audio"]
+    torch.testing.assert_close(grid[:, 4:], second)
+
+
 def test_embeds_frames_and_windows_one_by_one(tiny: Tiny, sample: Callable[..., Batch]) -> None:
     objective, batch = AVENet(video=tiny["video"](), audio=tiny["audio"]()).eval(), sample(3)
     frames = [objective.embed(Batch(video=batch.video[:, [t]]))["video"] for t in range(8)]  # type: ignore[index]

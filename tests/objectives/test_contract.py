@@ -154,3 +154,19 @@ def test_nothing_to_compare_is_no_nan(
     loss.backward()
     assert loss == 0
     assert all(p.grad is None or p.grad.isfinite().all() for p in objective.parameters())
+
+
+@pytest.mark.gpu
+def test_gpu_equals_cpu(found: type[Objective], build: Build, with_holes: Sample) -> None:
+    here, there, batch = build(found), build(found).to("cuda"), with_holes()
+    losses = [here(batch)[0], there(batch.to("cuda"))[0]]
+    for loss in losses:
+        loss.backward()
+    torch.testing.assert_close(losses[1].cpu(), losses[0], rtol=1e-3, atol=1e-5)
+    for (name, one), other in zip(here.named_parameters(), there.parameters(), strict=True):
+        assert one.grad is not None, name
+        assert other.grad is not None, name
+        torch.testing.assert_close(other.grad.cpu(), one.grad, rtol=1e-2, atol=1e-4)
+    with torch.autocast("cuda", torch.bfloat16):
+        mixed = there(batch.to("cuda"))[0]
+    assert mixed.item() == pytest.approx(losses[0].item(), rel=0.05)

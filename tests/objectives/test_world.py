@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from mmssl.batch import Batch
 from mmssl.objective import Objective
 
 
@@ -32,16 +31,15 @@ def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
-@pytest.mark.parametrize("kind", ["sample", "with_holes"])
+@pytest.mark.parametrize("kind", ["sample", "with_holes", "one_sided"])
 def test_two_processes_equal_one(
     found: type[Objective],
     kind: str,
     halves: list[dict[str, Any]],
     build: Callable[..., Objective],
-    sample: Callable[..., Batch],
-    with_holes: Callable[..., Batch],
+    request: pytest.FixtureRequest,
 ) -> None:
-    objective, batch = build(found), {"sample": sample, "with_holes": with_holes}[kind](8)
+    objective, batch = build(found), request.getfixturevalue(kind)(8)
     loss, terms = objective(batch)
     loss.backward()
     (loss0, terms0, gradients0), (loss1, terms1, gradients1) = (half[f"{found.__name__} {kind}"] for half in halves)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from mmssl.batch import Batch, Modality
 from mmssl.encoder import Encoder
-from mmssl.modules.frame_sound import SoundWindow, averaged, correspondence_loss, others
+from mmssl.modules.frame_sound import SoundWindow, along_time, averaged, correspondence_loss, others
 from mmssl.modules.heads import projection
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
@@ -71,8 +71,15 @@ class AVENet(Objective):
 
     def log_odds(self, image: Tensor, sound: Tensor) -> Tensor:
         """Unit vectors `[..., E]` to `[...]`: the logit of class 1, "corresponds", less that of class 0."""
-        logits: Tensor = self.decision(distance(image, sound).unsqueeze(-1))
+        logits: Tensor = self.decision(distance(image, sound).unsqueeze(-1)).float()
         return logits[..., 1] - logits[..., 0]
+
+    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+        """As of every objective, of sound window after window: the encoders of the paper take no other length."""
+        if modality != "audio":
+            return super().features(batch, modality)
+        sound = nn.Sequential(self.encoders["audio"], self.heads["audio"])
+        return along_time(sound, self.window.pieces(batch.audio)), None
 
     def embed(self, batch: Batch) -> dict[Modality, Tensor]:
         """One unit vector a clip, `[B, E]`: the mean over its frames, and over its windows of sound."""

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from mmssl.batch import Batch, Modality
 from mmssl.encoder import Encoder
-from mmssl.modules.frame_sound import SoundWindow, averaged, correspondence_loss, others
+from mmssl.modules.frame_sound import SoundWindow, along_time, averaged, correspondence_loss, others
 from mmssl.modules.heads import projection
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
@@ -65,6 +65,13 @@ class AVOLNet(Objective):
     def log_odds(self, products: Tensor) -> Tensor:
         """Inner products of places and sounds, any shape, before the sigmoid, which keeps their order."""
         return products * self.slope + self.bias
+
+    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+        """As of every objective, of sound window after window: the encoders of the paper take no other length."""
+        if modality != "audio":
+            return super().features(batch, modality)
+        sound = nn.Sequential(self.encoders["audio"], self.heads["audio"])
+        return along_time(sound, self.window.pieces(batch.audio)), None
 
     def pair_scores(self, batch: Batch) -> Tensor:
         """`[B, B]` log-odds of the best place of each clip's middle frame with the sound around each clip's."""

@@ -11,9 +11,9 @@ frames (as in "Objects that Sound", 2018). The encoders are arguments; the paper
 import torch
 from torch import Tensor, nn
 
-from mmssl.batch import Batch
+from mmssl.batch import Batch, Modality
 from mmssl.encoder import Encoder
-from mmssl.modules.frame_sound import SoundWindow, averaged, correspondence_loss, others
+from mmssl.modules.frame_sound import SoundWindow, along_time, averaged, correspondence_loss, others
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
 
@@ -57,8 +57,15 @@ class L3Net(Objective):
 
     def log_odds(self, image: Tensor, sound: Tensor) -> Tensor:
         """`[..., Dv]` and `[..., Da]` to `[...]`: the logit of class 1, "corresponds", less that of class 0."""
-        logits: Tensor = self.fusion(torch.cat([image, sound], dim=-1))
+        logits: Tensor = self.fusion(torch.cat([image, sound], dim=-1)).float()
         return logits[..., 1] - logits[..., 0]
+
+    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+        """As of every objective, of sound window after window: the encoders of the paper take no other length."""
+        if modality != "audio":
+            return super().features(batch, modality)
+        sound = nn.Sequential(self.encoders["audio"], self.heads["audio"])
+        return along_time(sound, self.window.pieces(batch.audio)), None
 
     def pair_scores(self, batch: Batch) -> Tensor:
         """`[B, B]` log-odds of each clip's middle frame (rows) with the sound around each clip's (columns)."""
