@@ -105,7 +105,7 @@ def recording(key: str, extension: str, fields: Mapping[str, Any], group: str = 
     for name in ("label", "group"):
         value = fields.get(name)
         if isinstance(value, str | int | float):
-            names[name] = clean(str(value))
+            names[name] = str(value)
         elif value is not None:
             extra[name] = value  # shards of others keep lists and tables under these names
     return Recording(
@@ -114,7 +114,7 @@ def recording(key: str, extension: str, fields: Mapping[str, Any], group: str = 
         captions=unique(iter(captions)),
         start=start,
         end=end,
-        label=names.get("label", ""),
+        label=_text("label", names.get("label", "")),
         group=names.get("group") or group or key,
         extra=extra,
     )

@@ -17,7 +17,7 @@ class Strings(Sequence[str]):
     @classmethod
     def pack(cls, strings: Sequence[str]) -> "Strings":
         """Join them."""
-        encoded = [string.encode("utf-8", "surrogateescape") for string in strings]
+        encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
         ends = np.cumsum([len(string) for string in encoded], dtype=np.int64)
         return cls(np.frombuffer(b"".join(encoded), np.uint8), ends)
 
@@ -26,12 +26,12 @@ class Strings(Sequence[str]):
 
     def __getitem__(self, index: int) -> str:  # type: ignore[override]
         start = self.ends[index - 1] if index else 0
-        return self.data[start : self.ends[index]].tobytes().decode("utf-8", "surrogateescape")
+        return self.data[start : self.ends[index]].tobytes().decode("utf-8", "surrogatepass")
 
     def all(self) -> list[str]:
         """As a list, faster than one by one."""
         data, start, strings = self.data.tobytes(), 0, []
         for end in self.ends.tolist():
-            strings.append(data[start:end].decode("utf-8", "surrogateescape"))
+            strings.append(data[start:end].decode("utf-8", "surrogatepass"))
             start = end
         return strings

@@ -18,6 +18,7 @@ from mmssl.errors import Fault, MediaError
 BLOCK = 1 << 17  # bytes; a clip's ends lie inside blocks, so this is what a read fetches in vain
 AHEAD = 1 << 21  # bytes fetched at once when more of a member will follow
 TRIES = 3
+ABSENT, REFUSED = (404, 410), (401, 403)  # HTTP statuses that another try does not change
 PAUSE = 0.5  # seconds before the second try; doubled before each further one
 
 T = TypeVar("T")
@@ -50,6 +51,11 @@ def _network_errors() -> tuple[type[BaseException], ...]:
     return tuple(errors)
 
 
+def _status(error: BaseException) -> int:
+    """The HTTP status that an error carries; 0 for none."""
+    return int(getattr(error, "status", 0))
+
+
 def attempt(address: str, act: Callable[[], T]) -> T:
     """Do it, three times when the network fails.
 
@@ -62,16 +68,16 @@ def attempt(address: str, act: Callable[[], T]) -> T:
             return act()
         except FileNotFoundError as error:
             # fsspec says so of a server that does not answer, too; only an answer is final.
-            if not isinstance(error.__cause__, _network_errors()) or getattr(error.__cause__, "status", 0) == 404:
+            if not isinstance(error.__cause__, _network_errors()) or _status(error.__cause__) in ABSENT:
                 raise MediaError(address, Fault.MISSING, "is not there; check the address") from None
             failure = error.__cause__
-        except PermissionError:
-            raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
-        except (NotImplementedError, ValueError):
-            # What fsspec says of a server that answers a range with all.
-            raise MediaError(address, Fault.NETWORK, "is on a server that does not serve byte ranges") from None
+        except (NotImplementedError, ValueError) as error:
+            detail = f"cannot be read by byte ranges, its server may not offer them: {error!s:.200}"
+            raise MediaError(address, Fault.NETWORK, detail) from None
         except _network_errors() as error:
             failure = error
+        if isinstance(failure, PermissionError) or _status(failure) in REFUSED:
+            raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
         if left:
             time.sleep(PAUSE * 2 ** (TRIES - 1 - left))
     detail = f"could not be read in {TRIES} tries: {failure!s:.200}" if str(failure) else type(failure).__name__
