@@ -1,6 +1,7 @@
 """Decoding with PyAV (FFmpeg inside), the default: every container, exact times, file objects."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Self
@@ -117,6 +118,24 @@ class PyAVMedia:
                 raise MediaError(self._demuxer.name, Fault.TOO_LARGE, f"a picture of {frame.width}x{frame.height}")
             pixels[index] = rgb(frame, self._matrix, (height, width))
         return Frames(pixels, np.array([time for time, _ in chosen], np.float64))
+
+    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Every picture from the first to the last with its time in seconds: `[H, W, 3]` RGB, upright, at its own size.
+
+        Raises:
+            MediaError: NO_VIDEO, TRUNCATED, CORRUPT or TOO_LARGE.
+        """
+        if self._video is None or self.info.video is None:
+            raise MediaError(self._demuxer.name, Fault.NO_VIDEO, "it has no picture")
+        size, last = (self.info.video.height, self.info.video.width), -math.inf
+        next(self._demuxer.approaches(self._video, self._video.start))
+        for time, frame in frames(self._demuxer, self._video, []):
+            if time is None or time <= last:
+                continue  # a film cannot show a picture at no time, nor two at once
+            if frame.width * frame.height > self._limits.pixels:
+                raise MediaError(self._demuxer.name, Fault.TOO_LARGE, f"a picture of {frame.width}x{frame.height}")
+            last = time
+            yield time, rgb(frame, self._matrix, size)
 
     def sound(self, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
         """See `Media.sound`."""

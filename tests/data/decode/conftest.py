@@ -105,9 +105,9 @@ def _frame_times(look: Look) -> list[Fraction]:
 
 def _write(path: Path, look: Look) -> Film:
     times = _frame_times(look)
+    zero = min(at for at, codec in ((look.video_at, look.video), (look.audio_at, look.audio)) if codec)
     # Events fall on frames, so that a flash has no rounding of its own.
-    events = [float(next(time for time in times if time >= about)) for about in (0.8, 1.9)]
-    starts = [at for at, codec in ((look.video_at, look.video), (look.audio_at, look.audio)) if codec]
+    events = [float(next(time for time in times if time >= zero + about)) for about in (0.8, 1.9)]
     with av.open(str(path), "w", options=dict(look.muxer)) as container:
         packets: list[Any] = []
         video = None if look.video is None else _video_stream(container, look)
@@ -120,7 +120,6 @@ def _write(path: Path, look: Look) -> Film:
             packets += _sounds(audio, look, events)
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             container.mux(packet)
-    zero = min(starts)
     return Film(path, np.array([float(time) - zero for time in times]), tuple(event - zero for event in events))
 
 

@@ -35,6 +35,7 @@ OFFSET: dict[str, dict[str, Any]] = {
     "mkv sound 0.5 s late, Opus": {"suffix": "mkv", "audio": "libopus", "rate": 48000, "audio_at": 0.5},
     "mkv picture 0.48 s late, FLAC": {"suffix": "mkv", "audio": "flac", "video_at": 0.48},
     "ts sound 0.5 s late": {"suffix": "ts", "audio_at": 0.5},
+    "ts from 4557 s, sound late": {"suffix": "ts", "video_at": 4557.0, "audio_at": 4557.5},
 }
 
 
@@ -60,6 +61,7 @@ PICTURES_NEED = {
     "mp4 picture 0.48 s late": "start_offsets",
     "mkv picture 0.48 s late, FLAC": "start_offsets",
     "ts sound 0.5 s late": "transport_streams",
+    "ts from 4557 s, sound late": "transport_streams",
     "avi MPEG-4 PCM": "avi",
 }
 
