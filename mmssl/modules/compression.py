@@ -102,16 +102,3 @@ class StandardizeClip(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, T', F]` to the same shape."""
         return functional.instance_norm(x.transpose(1, 2)).transpose(1, 2)
-
-
-class Fit(nn.Module):
-    """Exactly `frames` frames: cut at the end, or `value` after the end."""
-
-    def __init__(self, frames: int, value: float = 0.0) -> None:
-        super().__init__()
-        self.frames, self.value = frames, value
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, T', F]` to `[B, frames, F]`."""
-        missing = max(self.frames - x.shape[1], 0)
-        return functional.pad(x[:, : self.frames], (0, 0, 0, missing), value=self.value)

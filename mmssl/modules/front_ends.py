@@ -1,33 +1,20 @@
-"""The front-ends of the papers by name: rows of the table in section 0.2 of the specification of the systems."""
+"""The front-ends of the papers by name: rows of the table in section 0.2 of the specification of the systems.
 
-import torch
-from torch import Tensor, nn
+Those that keep phase or samples, for separation and generation, are in `front_ends_phase.py`.
+"""
 
-from mmssl.modules.compression import Decibel, Fit, Log, LogOffset, Standardize, StandardizeClip
+from mmssl.modules.cochleagram import Cochleagram
+from mmssl.modules.compression import Decibel, Log, LogOffset, Root, Standardize, StandardizeClip
 from mmssl.modules.framed import KaldiFilterBank, WelchDensity
-from mmssl.modules.spectrogram import AudioFrontEnd, Cepstrum, Magnitude, Mel, Power, Same, Stft, Unpadded
-
-
-class RemoveMean(nn.Module):
-    """Each clip's samples around zero."""
-
-    def forward(self, wave: Tensor) -> Tensor:
-        """`[B, S]` to the same."""
-        return wave - wave.mean(1, keepdim=True)
-
-
-class AverageNeighbors(nn.Module):
-    """2 n + 1 bins to n + 1: the mean of bins 1 and 2, 3 and 4, ...; bin 0 stays."""
-
-    def forward(self, power: Tensor) -> Tensor:
-        """`[B, T', F]` to `[B, T', 1 + F // 2]`."""
-        return torch.cat((power[..., :1], (power[..., 1::2] + power[..., 2::2]) / 2), dim=-1)
+from mmssl.modules.spectrogram import AudioFrontEnd, Magnitude, Mel, Power, Same, Stft
+from mmssl.modules.speech_features import LifteredCepstra, LogTriangles, SpeechPower
+from mmssl.modules.waveform import AverageNeighbors, Fit, LogFrequency, LowBins, RemoveMean
 
 
 def log_mel(
     sample_rate: int = 16_000, bins: int = 80, win: int = 400, hop: int = 160, mean: float = -8.0, std: float = 4.5
 ) -> AudioFrontEnd:
-    """Log power on the mel scale, `[B, 1 + S // hop, bins]`; the front-end for everything that names no other.
+    """Log power on the mel scale, `[B, 1 + S // hop, bins]`; MMV's, and for everything that names no other.
 
     Args:
         sample_rate: Hz.
@@ -59,9 +46,8 @@ def lvs(sample_rate: int = 16_000) -> AudioFrontEnd:
 
 
 def syncnet_mfcc() -> AudioFrontEnd:
-    """SyncNet (Chung and Zisserman 2016): 13 cepstra of 26 bins, 25 / 10 ms windows at 16 kHz; 0.2 s gives 18 to 20."""
-    steps = (Mel(16_000, 26, 512, scale="htk", norm=None), Log(1e-10), Cepstrum(13, 26))
-    return AudioFrontEnd(16_000, Stft(400, 160, 512, padding=Unpadded()), Power(), *steps)
+    """SyncNet (Chung and Zisserman 2016): 13 cepstra, 25 / 10 ms at 16 kHz, 100 frames a second."""
+    return AudioFrontEnd(16_000, SpeechPower(400, 160, 512), LifteredCepstra(16_000, 26, 512, 13))
 
 
 def syncnet_mel() -> AudioFrontEnd:
@@ -71,19 +57,22 @@ def syncnet_mel() -> AudioFrontEnd:
 
 
 def gdt(bins: int = 40) -> AudioFrontEnd:
-    """GDT and STiCA (Patrick et al. 2020): 20 / 10 ms at 24 kHz, 1 s to `[B, 99, bins]`, (x + 1.93) / 17.89."""
-    steps = (Mel(24_000, bins, 1024, scale="htk", norm=None), Log(1e-10), Standardize(-1.93, 17.89))
-    return AudioFrontEnd(24_000, Stft(480, 240, 1024, padding=Unpadded()), Power(), *steps)
+    """GDT and STiCA (Patrick et al. 2020): 20 / 10 ms at 24 kHz, 1 s to `[B, 99, bins]`, (x - 1.93) / 17.89.
+
+    XDC and AVTS are near it. `bins` is 40 or 257.
+    """
+    return AudioFrontEnd(
+        24_000, SpeechPower(480, 240, 1024), LogTriangles(24_000, bins, 1024), Standardize(1.93, 17.89)
+    )
 
 
 def avid() -> AudioFrontEnd:
     """AVID-CMA (Morgado et al. 2021): 2 s at 24 kHz to `[B, 200, 257]` in dB with a range of 100 dB.
 
-    Departure: the paper's z-score for each bin comes from its training set; here each clip's own is taken.
+    Departure: the paper's z-score of each bin is that of its training set; here each clip's own is taken.
     """
-    stft = Stft(1024, 240, padding=Same())
-    steps = (AverageNeighbors(), Decibel(span=100.0), StandardizeClip())
-    return AudioFrontEnd(24_000, stft, Power(), *steps, frames=200)
+    steps = (AverageNeighbors(), Decibel(span=100.0), Fit(200), StandardizeClip())
+    return AudioFrontEnd(24_000, Stft(1024, 240), Power(), *steps, frames=200)
 
 
 def cav_mae_fbank(frames: int = 1024) -> AudioFrontEnd:
@@ -96,3 +85,19 @@ def byol_a() -> AudioFrontEnd:
     """BYOL-A (Niizumi et al. 2021), as FunnyNet uses it: 64 mel bins from 60 to 7800 Hz at 16 kHz."""
     steps = (Mel(16_000, 64, 1024, low=60.0, high=7800.0), Log(1e-7), Standardize(-5.49, 5.04))
     return AudioFrontEnd(16_000, Stft(1024, 160), Power(), *steps)
+
+
+def autovc() -> AudioFrontEnd:
+    """AutoVC's content (Qian et al. 2019), as in MakeItTalk: 80 mel bins, 62.5 frames a second at 16 kHz."""
+    steps = (Mel(16_000, 80, 1024, low=90.0, high=7600.0), Log(1e-5))
+    return AudioFrontEnd(16_000, Stft(1024, 256), Magnitude(), *steps)
+
+
+def sound_of_pixels() -> AudioFrontEnd:
+    """Sound of Pixels (Zhao et al. 2018): 65,535 samples at 11,025 Hz to `[B, 256, 256]`, equal ratios of frequency."""
+    return AudioFrontEnd(11_025, Stft(1022, 256), Magnitude(), LowBins(512), LogFrequency(256))
+
+
+def indicated_sounds(sample_rate: int = 96_000) -> AudioFrontEnd:
+    """Visually Indicated Sounds (Owens et al. 2016): 42 bands at 90 frames a second, x^0.3."""
+    return AudioFrontEnd(sample_rate, Cochleagram(sample_rate), Root(0.3))

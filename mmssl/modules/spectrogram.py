@@ -65,6 +65,14 @@ class Unpadded:
         return functional.pad(wave, (left, n_fft - win - left))
 
 
+class Whole:
+    """Nothing: only whole transforms; 1 + (S - n_fft) // hop frames."""
+
+    def __call__(self, wave: Tensor, win: int, hop: int, n_fft: int) -> Tensor:
+        """The samples as they are."""
+        return wave
+
+
 class Centered:
     """Frame k is centered on sample k hop (librosa); 1 + S // hop frames.
 
