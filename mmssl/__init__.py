@@ -1,9 +1,6 @@
 """Self-supervised learning from video, sound and text.
 
 `import mmssl` is quick: torch is imported only when something that needs it is used.
-
-    model = mmssl.load("runs/quickstart")
-    model.search("index", text="a red ball bouncing")
 """
 
 from pathlib import Path
@@ -13,11 +10,19 @@ if TYPE_CHECKING:
     from mmssl.applications.model import Model
 
 __version__ = "0.1.0"
-__all__ = ["load"]
 
 
 def load(folder: str | Path, device: str = "auto") -> "Model":
-    """The model of a run folder, ready to use; see `mmssl.applications.model.load`."""
+    """The model of a run folder, ready to embed, search and localize.
+
+    Args:
+        folder: the `--out` of a training.
+        device: auto, cpu, cuda or cuda:1.
+
+    Raises:
+        CheckpointError: it is no run folder, has no checkpoint, or is damaged.
+        UsageError: there is no such device.
+    """
     from mmssl.applications.model import load as load_model
 
     return load_model(folder, device)
