@@ -12,8 +12,9 @@ from mmssl.data.clip import Clip, ClipFormat
 from mmssl.data.clips import OpenClips
 from mmssl.data.order import Schedule
 from mmssl.data.permutation import mix
+from mmssl.data.plan import Made, Plan, Ready, batches_here
 from mmssl.data.skipped import Skipped
-from mmssl.data.workers import Made, Plan, Ready, Workers, batches_here
+from mmssl.data.workers import Workers
 from mmssl.errors import MediaError, TrainingError, UsageError
 
 _SUBSTITUTES = 20

@@ -2,6 +2,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,44 @@ def test_workers_end_with_the_iterator(open_films: OpenFilms, film: Film) -> Non
     assert len(multiprocessing.active_children()) == 2
     batches.close()
     assert not multiprocessing.active_children()
+
+
+def test_workers_end_when_the_trainer_is_killed(open_films: OpenFilms, film: Film) -> None:
+    clips = open_films([film()] * 8)
+    ours, theirs = multiprocessing.Pipe()
+
+    def train() -> None:
+        streams = [training_batches(clips, batch_size=4, seed=0, workers=2) for _ in range(2)]
+        for stream in streams:
+            next(stream)
+        theirs.send([child.pid for child in multiprocessing.active_children()])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    trainer = multiprocessing.get_context("fork").Process(target=train)
+    trainer.start()
+    pids = ours.recv()
+    trainer.join()
+    assert len(pids) == 4
+    until = time.monotonic() + 20
+    while any(running(pid) for pid in pids):
+        assert time.monotonic() < until, "workers outlive their trainer"
+        time.sleep(0.02)
+
+
+def running(pid: int) -> bool:
+    # An orphan that has ended stays a zombie where nothing adopts it.
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("workers", [0, 2])
+def test_pinned_batches(open_films: OpenFilms, film: Film, workers: int) -> None:
+    torch.zeros(1, device="cuda")  # forked after CUDA is in use, as in training
+    clips = open_films([film()] * 8)
+    pinned, plain = take(clips, 3, workers=workers, pin=True), take(clips, 3)
+    assert all(map(same, pinned, plain))
+    assert all(tensor.is_pinned() for batch in pinned for _, tensor in batch.tensors())
 
 
 def test_sizes_that_do_not_fit(open_films: OpenFilms, film: Film) -> None:
