@@ -108,7 +108,8 @@ class Demuxer:
         for back in (0.0, 1.0, 4.0, 16.0):
             if seconds - back > track.start and self._seek(track, seconds - back):
                 yield False
-        if self._seek(track, track.start):
+        # A second early: what an encoder primes its decoder with (AAC: one frame) stands before the start.
+        if self._seek(track, track.start - 1.0):
             yield False
         self.container.close()
         self.container = opened(self.source, self.name)
@@ -132,7 +133,8 @@ class Demuxer:
             for packet in self.container.demux(streams):
                 if packet.dts is not None:
                     self.reached = max(self.reached, float((packet.dts + (packet.duration or 0)) * packet.time_base))
-                if packet.stream_index == track.index:
+                # Not packet.stream_index, which is 0 in the empty packet at the end, whatever its stream.
+                if packet.stream.index == track.index:
                     yield packet
         except BROKEN as error:
             raise MediaError(self.name, Fault.CORRUPT, f"reading stopped: {error.strerror}") from error
