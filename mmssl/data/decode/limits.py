@@ -11,7 +11,23 @@ _SOUNDS = """aac mp3 mp2 opus vorbis flac alac ac3 eac3 amrnb amrwb wmav1 wmav2 
 CODECS = frozenset(_PICTURES.split()) | frozenset(_SOUNDS.split())
 
 # Containers whose demuxers read the one file they are given. Playlists (hls, concat, dash) open other files.
-FORMATS = ("mov", "matroska", "avi", "mpeg", "mpegts", "flv", "asf", "gif", "ogg", "wav", "w64", "flac", "mp3", "aac")
+FORMATS = (
+    "mov",
+    "matroska",
+    "avi",
+    "mpeg",
+    "mpegts",
+    "flv",
+    "asf",
+    "gif",
+    "ogg",
+    "wav",
+    "w64",
+    "aiff",
+    "flac",
+    "mp3",
+    "aac",
+)
 
 
 @dataclass(frozen=True)

@@ -143,11 +143,26 @@ class PyAVMedia:
             raise MediaError(self._demuxer.name, Fault.NO_AUDIO, "it has no sound")
         return sound(self._demuxer, self._audio, start, samples, sample_rate)
 
+    def picture_times(self) -> NDArray[np.float64]:
+        """When each picture is shown, by what the container says and without decoding: `[n]` seconds, none without."""
+        return np.array([] if self._video is None else self._demuxer.times(self._video), np.float64)
+
+    def streams(self) -> list[str]:
+        """Each stream of the container, also those that are not decoded: `1 audio aac eng`."""
+        return [
+            " ".join(filter(None, (str(stream.index), stream.type, _codec(stream), stream.language)))
+            for stream in self._demuxer.container.streams
+        ]
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._demuxer.close()
+
+
+def _codec(stream: Any) -> str:
+    return "unknown" if stream.codec_context is None else str(stream.codec_context.codec.canonical_name)
 
 
 def _default(streams: Sequence[Any]) -> Any:
@@ -166,9 +181,9 @@ def _allowed(stream: Any, name: str, limits: Limits, codecs: frozenset[str]) -> 
     if stream is None:
         return
     context = stream.codec_context
-    if context is None or context.codec.canonical_name not in codecs:
-        found = "unknown" if context is None else context.codec.canonical_name
-        raise MediaError(name, Fault.UNSUPPORTED, f"its {stream.type} codec is {found}; convert it to H.264 and AAC")
+    if _codec(stream) not in codecs:
+        detail = f"its {stream.type} codec is {_codec(stream)}; convert it to H.264 and AAC"
+        raise MediaError(name, Fault.UNSUPPORTED, detail)
     if stream.type == "video" and context.width * context.height > limits.pixels:
         raise MediaError(name, Fault.TOO_LARGE, f"pictures of {context.width}x{context.height}; scale it down")
     if stream.type == "audio" and context.channels > limits.channels:

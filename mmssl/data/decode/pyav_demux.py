@@ -139,6 +139,15 @@ class Demuxer:
         except BROKEN as error:
             raise MediaError(self.name, Fault.CORRUPT, f"reading stopped: {error.strerror}") from error
 
+    def times(self, track: Track) -> list[float]:
+        """When each packet of a stream is presented, ascending seconds; nothing is decoded."""
+        for _ in self.approaches(track, track.start):
+            break
+        # What an edit list hides is read, but never shown.
+        shown = (packet for packet in self.packets(track) if not packet.is_discard)
+        stamps = (packet.dts if track.by_dts else packet.pts for packet in shown)
+        return sorted(track.seconds(stamp) for stamp in stamps if stamp is not None)
+
     def cut_off(self, track: Track, last: float) -> bool:
         """Whether the file ends before its declared end; asked at its end, when decoding ended at second `last`."""
         if track.exact:

@@ -1,0 +1,122 @@
+"""`mmssl probe`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mmssl.data.probe import Probe
+
+
+def probe(
+    path: Annotated[Path, typer.Argument(help="A media file, or a folder of them.", metavar="FILE|FOLDER")],
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: an object for a file, a list for a folder.")
+    ] = False,
+    deep: Annotated[bool, typer.Option(help="Decode everything, not just the beginning, middle and end.")] = False,
+) -> None:
+    """Show what is in recordings, and what is broken in them.
+
+    The exit status is 3 when a single file is broken.
+
+    Example:
+        mmssl probe clip.mp4
+        mmssl probe my/videos --deep
+        mmssl probe my/videos --json > report.json
+    """
+    import json as json_format
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from mmssl.data.probe import media_files, probe_folder
+    from mmssl.data.probe import probe as probe_file
+
+    if not path.is_dir():
+        found = probe_file(path, deep=deep)
+        print(json_format.dumps(found.fields(), indent=1) if json else "\n".join(_block(found)))
+        if found.broken:
+            raise typer.Exit(3)
+        return
+    progress = Console(stderr=True)
+    count = len(media_files(path))
+    probes = list(
+        track(probe_folder(path, deep=deep), "probing", count, console=progress, disable=not progress.is_terminal)
+    )
+    if json:
+        print(json_format.dumps([found.fields() for found in probes], indent=1))
+        return
+    Console().print(_table(probes, path))
+    print(f"{len(probes)} files, {sum(bool(found.broken) for found in probes)} broken")
+    for found in probes:
+        for fault, detail in found.broken:
+            print(f"broken: {found.path}: {detail} ({fault.value})")
+
+
+def _block(found: "Probe") -> list[str]:
+    """One file, a line for each thing."""
+    lines = [found.path]
+    info = found.info
+    if info is not None:
+        lines += [f"  duration   {info.duration:.3f} s", f"  container  {info.container}"]
+        lines += [f"  stream     {stream}" for stream in found.streams]
+        lines.append(f"  picture    {_picture(found, long=True)}")
+        lines.append(f"  sound      {_sound(found)}")
+    if found.offset is not None:
+        order = "together" if abs(found.offset) < 0.0005 else "sound later" if found.offset > 0 else "sound earlier"
+        lines.append(f"  starts     {found.offset:+.3f} s, sound minus picture ({order})")
+    lines.append(f"  captions   {_captions(found)}")
+    lines += [f"  broken     {detail} ({fault.value})" for fault, detail in found.broken] or [
+        "  broken     nothing found"
+    ]
+    return lines
+
+
+def _table(probes: list["Probe"], folder: Path) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=str(folder), caption="starts: sound minus picture, seconds")
+    for name in ("file", "seconds", "picture", "sound", "starts", "captions", "broken"):
+        table.add_column(name, overflow="fold", justify="right" if name in {"seconds", "starts"} else "left")
+    for found in probes:
+        table.add_row(
+            str(Path(found.path).relative_to(folder)),
+            "" if found.info is None else f"{found.info.duration:.2f}",
+            _picture(found, long=False),
+            _sound(found),
+            "" if found.offset is None else f"{found.offset:+.3f}",
+            _captions(found),
+            ", ".join(fault.value for fault, _ in found.broken),
+        )
+    return table
+
+
+def _picture(found: "Probe", *, long: bool) -> str:
+    video = None if found.info is None else found.info.video
+    if video is None:
+        return "none" if found.info else ""
+    parts = [video.codec, f"{video.width}x{video.height}", f"{video.fps:.2f} fps"]
+    if video.variable:
+        between = f" ({found.slowest:.1f} to {found.fastest:.1f})" if long else ""
+        parts.append(f"variable{between}")
+    elif long:
+        parts.append("constant")
+    if video.rotation:
+        parts.append(f"turned by {video.rotation}°")
+    return " ".join(parts)
+
+
+def _sound(found: "Probe") -> str:
+    audio = None if found.info is None else found.info.audio
+    if audio is None:
+        return "none" if found.info else ""
+    channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
+    return f"{audio.codec} {audio.sample_rate} Hz {channels}{' silent' if found.silent else ''}"
+
+
+def _captions(found: "Probe") -> str:
+    languages = ", ".join(language or "language unknown" for language in found.languages)
+    return f"{found.captions} ({languages})" if found.captions else "none"
