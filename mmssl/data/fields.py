@@ -85,6 +85,11 @@ def unique(captions: Iterator[Caption]) -> tuple[Caption, ...]:
     )[::-1]
 
 
+def identifier(value: object) -> str:
+    """A label or group as text; "" for lists and tables, which shards of others keep under these names."""
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
 def recording(key: str, extension: str, fields: Mapping[str, Any], group: str = "") -> Recording:
     """A recording with the fields of a `.json` or a manifest row; a field that mmssl does not know goes to `extra`.
 
@@ -101,20 +106,14 @@ def recording(key: str, extension: str, fields: Mapping[str, Any], group: str = 
     language = _text("language", fields.get("language") or "")
     captions = [c for field in ("captions", "caption") for c in captions_of(field, fields.get(field), language)]
     extra = {name: value for name, value in fields.items() if name not in KNOWN}
-    names = {}
-    for name in ("label", "group"):
-        value = fields.get(name)
-        if isinstance(value, str | int | float):
-            names[name] = str(value)
-        elif value is not None:
-            extra[name] = value  # shards of others keep lists and tables under these names
+    extra |= {n: v for n in ("label", "group") if not isinstance(v := fields.get(n), str | int | float | None)}
     return Recording(
         key=key,
         extension=extension,
         captions=unique(iter(captions)),
         start=start,
         end=end,
-        label=_text("label", names.get("label", "")),
-        group=names.get("group") or group or key,
+        label=_text("label", identifier(fields.get("label"))),
+        group=identifier(fields.get("group")) or group or key,
         extra=extra,
     )

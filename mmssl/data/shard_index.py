@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mmssl.data.cache import cache_folder, write_atomically
 from mmssl.data.captions import DESCRIPTION, json_fields
-from mmssl.data.fields import FieldError, recording
+from mmssl.data.fields import identifier
 from mmssl.data.packed_strings import Ints, Strings
 from mmssl.data.ranges import LocalRanges, Ranges
 from mmssl.data.remote import RemoteRanges, is_remote
@@ -96,9 +96,8 @@ def _group(ranges: Ranges, found: list[Member], key: str) -> str:
     for member in found:
         if member.name == DESCRIPTION and member.size <= LARGEST_DESCRIPTION:
             try:
-                fields = json_fields(read_member(ranges, member), ranges.name)
-                group = recording(key, "", {"group": fields.get("group")}).group
-            except (MediaError, FieldError):
+                group = identifier(json_fields(read_member(ranges, member), ranges.name).get("group"))
+            except MediaError:
                 return ""
             return "" if group == key else group
     return ""

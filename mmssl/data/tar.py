@@ -6,7 +6,6 @@ Names never become paths; links, devices and sparse members are refused, and so 
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from mmssl.errors import Fault, MediaError
 
@@ -72,12 +71,11 @@ def _whole(block: bytes) -> bool:
     """Whether the header's checksum is right; old writers summed signed bytes."""
     told = _number(block[148:156])
     rest = block[:148] + b" " * 8 + block[156:]
-    return told in (sum(rest), sum(rest) - 256 * sum(byte > 127 for byte in rest))
+    return told == sum(rest) or told == sum(rest) - 256 * sum(byte > 127 for byte in rest)
 
 
 def _safe(name: str) -> bool:
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    return not name.startswith("/") and ".." not in name.split("/") and "\0" not in name
 
 
 def members(read: Read, size: int, shard: str) -> Iterator[Member]:
