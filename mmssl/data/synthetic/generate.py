@@ -73,10 +73,14 @@ def make(world: World, split: str, number: int, folder: Path) -> bool:
     }
     # The number of the process keeps apart two commands that fill the same folder.
     film_part, description_part = (path.with_name(f".{path.name}.{os.getpid()}") for path in (film, description))
-    write(film_part, render(shown, known), sound(heard, world.sample_rate), world.fps, world.sample_rate)
-    description_part.write_text(json.dumps(fields, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-    film_part.replace(film)
-    description_part.replace(description)
+    try:
+        write(film_part, render(shown, known), sound(heard, world.sample_rate), world.fps, world.sample_rate)
+        description_part.write_text(json.dumps(fields, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        film_part.replace(film)
+        description_part.replace(description)
+    finally:
+        film_part.unlink(missing_ok=True)
+        description_part.unlink(missing_ok=True)
     return True
 
 
@@ -101,7 +105,10 @@ def _settle(out: Path, world: World) -> None:
     """Keep the settings beside the clips and refuse to mix clips of two worlds."""
     settings, wanted = out / SETTINGS, world.to_json()
     if settings.exists():
-        found = json.loads(settings.read_text(encoding="utf-8"))
+        try:
+            found = dict(json.loads(settings.read_text(encoding="utf-8")))
+        except ValueError:
+            raise UsageError(f"{settings} is damaged; remove it, or give another folder") from None
         for name in wanted:
             if found.get(name) != wanted[name]:
                 raise UsageError(
@@ -143,9 +150,16 @@ def synthesize(
         How many clips were made.
 
     Raises:
-        UsageError: the folder holds a world of other settings, or the shares are wrong.
+        UsageError: the folder holds a world of other settings or cannot be written, or the shares are wrong.
     """
     world, counts = world or World(), divide(clips, splits)
+    try:
+        return _render(out, counts, world, workers, progress)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written ({error}); make room there or give another folder") from None
+
+
+def _render(out: Path, counts: Mapping[str, int], world: World, workers: int, progress: bool) -> int:
     for split in counts:
         (out / split).mkdir(parents=True, exist_ok=True)
     _settle(out, world)
@@ -153,7 +167,7 @@ def synthesize(
     columns = (TextColumn("rendering clips"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     made = 0
     with Progress(*columns, TimeRemainingColumn(), disable=not progress) as bar:
-        shown = bar.add_task("", total=clips)
+        shown = bar.add_task("", total=sum(counts.values()))
         for is_new in _results(tasks, workers):
             made += is_new
             bar.advance(shown)
@@ -166,9 +180,13 @@ def _results(tasks: Iterator[tuple[World, str, int, Path]], workers: int) -> Ite
         yield from map(_make, tasks)
         return
     # Threads of the parent (the bar's) may hold locks that a forked child would wait for forever.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
         pending = list(tasks)
         yield from pool.map(_make, pending, chunksize=max(1, min(16, len(pending) // (4 * workers))))
+    finally:
+        # After Ctrl-C or an error, not after the rest of a hundred thousand clips.
+        pool.shutdown(cancel_futures=True)
 
 
 def parse_splits(text: str) -> dict[str, float]:

@@ -16,25 +16,26 @@ SHADING = 0.22  # how much lighter one side is than the other, so that turning i
 
 
 def _stretch(coarse: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """`[g, g, C]` to `[size, size, C]`, linearly."""
-    places = np.linspace(0, coarse.shape[0] - 1, size)
-    low = np.minimum(places.astype(np.int64), coarse.shape[0] - 2)
-    weight = np.zeros((size, coarse.shape[0]), np.float32)
+    """`[C, g, g]` to `[C, size, size]`, linearly."""
+    cells = coarse.shape[-1]
+    places = np.linspace(0, cells - 1, size)
+    low = np.minimum(places.astype(np.int64), cells - 2)
+    weight = np.zeros((size, cells), np.float32)
     weight[np.arange(size), low] = 1 - (places - low)
     weight[np.arange(size), low + 1] = places - low
-    rows = np.tensordot(weight, coarse, axes=(1, 0))
-    stretched: NDArray[np.float32] = np.matmul(weight, rows)
+    stretched: NDArray[np.float32] = weight @ coarse @ weight.T
     return stretched
 
 
 def _clouds(rng: np.random.Generator, size: int, contrast: float) -> NDArray[np.float32]:
-    """`[size, size, 3]` muted clouds of four octaves around a random gray."""
-    base = rng.uniform(70, 175) + rng.uniform(-12, 12, 3)
-    picture = np.broadcast_to(base.astype(np.float32), (size, size, 3)).copy()
+    """`[3, size, size]` muted clouds of four octaves around a random gray."""
+    base = rng.uniform(70, 175) + rng.uniform(-12, 12, (3, 1, 1))
+    picture: NDArray[np.float32] = np.broadcast_to(base.astype(np.float32), (3, 2, 2))
+    # Each octave is added on its own coarse grid: only the last step is as large as the picture.
     for cells, share in ((4, 0.45), (9, 0.3), (20, 0.25), (44, 0.2)):
-        light = rng.uniform(-1, 1, (cells, cells, 1)) + 0.12 * rng.uniform(-1, 1, (cells, cells, 3))
-        picture += _stretch((light * contrast * share * 150).astype(np.float32), size)
-    return picture
+        light = rng.uniform(-1, 1, (1, cells, cells)) + 0.12 * rng.uniform(-1, 1, (3, cells, cells))
+        picture = _stretch(picture, cells) + np.float32(contrast * share * 150) * light.astype(np.float32)
+    return _stretch(picture, size)
 
 
 def _draw_bar(picture: NDArray[np.float32], bar: Bar, gray: float, pixels: int, margin: int) -> None:
@@ -44,12 +45,12 @@ def _draw_bar(picture: NDArray[np.float32], bar: Bar, gray: float, pixels: int, 
     x0, y0 = ((center * side + margin * FINE) for center in (bar.x, bar.y))
     rows = slice(max(0, int(y0 - reach)), max(0, int(y0 + reach) + 1))
     columns = slice(max(0, int(x0 - reach)), max(0, int(x0 + reach) + 1))
-    patch = picture[rows, columns]
-    y = (np.arange(patch.shape[0], dtype=np.float32) + rows.start + 0.5 - y0)[:, None]
-    x = (np.arange(patch.shape[1], dtype=np.float32) + columns.start + 0.5 - x0)[None, :]
+    patch = picture[:, rows, columns]
+    y = (np.arange(patch.shape[1], dtype=np.float32) + rows.start + 0.5 - y0)[:, None]
+    x = (np.arange(patch.shape[2], dtype=np.float32) + columns.start + 0.5 - x0)[None, :]
     c, s = np.float32(np.cos(bar.angle)), np.float32(np.sin(bar.angle))
     along, across = np.abs(x * c + y * s) - bar.length * side / 2, np.abs(y * c - x * s) - bar.width * side / 2
-    cover = np.clip(0.5 - np.maximum(along, across) / FINE, 0, 1)[..., None]
+    cover = np.clip(0.5 - np.maximum(along, across) / FINE, 0, 1)
     patch += cover * (gray - patch)
 
 
@@ -63,8 +64,8 @@ def background(scene: Scene, pixels: int, margin: int) -> NDArray[np.uint8]:
         for bar in thing.motion.bars() if thing.visible else ():
             gray = bright - 75 if bright > 125 else bright + 75
             _draw_bar(picture, bar, gray + float(rng.uniform(-15, 15)), pixels, margin)
-    steps = np.clip(picture, 0, 255).astype(np.uint8).reshape(side, FINE, side, FINE, 3)
-    return np.ascontiguousarray(steps.transpose(1, 3, 0, 2, 4))
+    steps = np.clip(picture, 0, 255).astype(np.uint8).reshape(3, side, FINE, side, FINE)
+    return np.ascontiguousarray(steps.transpose(2, 4, 1, 3, 0))
 
 
 def _draw(frames: Pixels, track: Track, margin: int) -> None:
@@ -72,26 +73,24 @@ def _draw(frames: Pixels, track: Track, margin: int) -> None:
     pixels = frames.shape[1] - 2 * margin
     x, y = (np.array(place) * pixels + margin for place in (track.x, track.y))
     radius = (np.array(track.radius) * pixels).astype(np.float32)[:, None, None]
-    half = int(np.ceil(radius.max())) + 2
-    corner_x, corner_y = (np.clip(np.floor(p).astype(int) - half, 0, frames.shape[1] - 2 * half) for p in (x, y))
-    grid = np.arange(2 * half)
-    rows, columns = (corner_y[:, None] + grid)[:, :, None], (corner_x[:, None] + grid)[:, None, :]
-    local_y = (rows + 0.5 - y[:, None, None]).astype(np.float32) / radius
-    local_x = (columns + 0.5 - x[:, None, None]).astype(np.float32) / radius
+    size = 2 * int(np.ceil(radius.max()) + 2)
+    left, top = (np.clip(np.floor(p).astype(int) - size // 2, 0, frames.shape[1] - size) for p in (x, y))
+    grid = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    across = (grid + (left - x).astype(np.float32)[:, None])[:, None, :] / radius
+    down = (grid + (top - y).astype(np.float32)[:, None])[:, :, None] / radius
     angle = np.array(track.angle, np.float32)[:, None, None]
-    inside = distance(track.kind, local_x, local_y, angle) * -radius
+    inside = distance(track.kind, across, down, angle) * -radius
     cover = np.clip(inside + np.float32(0.5), 0, 1)
     edge = np.float32(OUTLINE * pixels / 128)
     fill = np.float32(0.35) + np.float32(0.65) * np.clip(inside - edge + np.float32(0.5), 0, 1)
-    light = local_x * np.cos(angle) + local_y * np.sin(angle)
-    fill *= np.float32(1) - np.float32(SHADING) * light
-    glow = np.float32(LIT) * np.array(track.glow, np.float32)[:, None, None]
-    frame = np.arange(len(frames))[:, None, None]
-    patch = frames[frame, rows, columns].astype(np.float32)
-    for channel, value in enumerate(track.rgb):
-        color = np.float32(value) * (1 - glow) + np.float32(255) * glow
-        patch[..., channel] += cover * (np.minimum(color * fill, 255) - patch[..., channel])
-    frames[frame, rows, columns] = np.rint(patch).astype(np.uint8)
+    fill *= np.float32(1) - np.float32(SHADING) * (across * np.cos(angle) + down * np.sin(angle))
+    glow = np.float32(LIT) * np.array(track.glow, np.float32)[:, None]
+    lit = np.array(track.rgb, np.float32) * (1 - glow) + np.float32(255) * glow
+    for frame, row, column, share, light, color in zip(frames, top, left, cover, fill, lit, strict=True):
+        patch = frame[row : row + size, column : column + size]
+        wanted = np.minimum(light[..., None] * color, 255)
+        # Adding a half rounds, as the conversion cuts off.
+        patch[:] = patch + share[..., None] * (wanted - patch) + np.float32(0.5)
 
 
 def render(scene: Scene, truth: Truth) -> Pixels:

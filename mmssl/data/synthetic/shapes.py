@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 
 
+def _length(x: Floats, y: Floats) -> Floats:
+    # `np.hypot` guards against overflow, which takes five times as long.
+    length: Floats = np.sqrt(x * x + y * y)
+    return length
+
+
 def _circle(x: Floats, y: Floats) -> Floats:
-    return np.hypot(x, y) - np.float32(1)
+    return _length(x, y) - np.float32(1)
 
 
 def _square(x: Floats, y: Floats) -> Floats:
@@ -48,7 +54,7 @@ def _cross(x: Floats, y: Floats) -> Floats:
 
 
 def _ring(x: Floats, y: Floats) -> Floats:
-    return np.abs(np.hypot(x, y) - np.float32(0.75)) - np.float32(0.25)
+    return np.abs(_length(x, y) - np.float32(0.75)) - np.float32(0.25)
 
 
 def _heart(x: Floats, y: Floats) -> Floats:
@@ -57,12 +63,12 @@ def _heart(x: Floats, y: Floats) -> Floats:
     root = np.float32(np.sqrt(0.5))
     x, y = np.abs(x), y - np.float32(0.06)
     square = np.maximum(np.abs(x + y), np.abs(x - y)) * root - half
-    heart: Floats = np.minimum(square, np.hypot(x - half * root, y + half * root) - half)
+    heart: Floats = np.minimum(square, _length(x - half * root, y + half * root) - half)
     return heart
 
 
 def _crescent(x: Floats, y: Floats) -> Floats:
-    crescent: Floats = np.maximum(np.hypot(x, y) - np.float32(1), np.float32(0.78) - np.hypot(x - np.float32(0.48), y))
+    crescent: Floats = np.maximum(_length(x, y) - np.float32(1), np.float32(0.78) - _length(x - np.float32(0.48), y))
     return crescent
 
 
@@ -89,8 +95,9 @@ def hull(kind: str) -> NDArray[np.float64]:
     """`[256, 2]` (x, y) outermost points of the shape, one a direction, at most 0.004 outside."""
     line = np.linspace(-1.2, 1.2, 601)
     x, y = np.meshgrid(line, line)
-    inside = SHAPES[kind](x, y) <= 0
-    x, y = x[inside], y[inside]
+    far = SHAPES[kind](x, y)
+    rim = (far <= 0) & (far > -0.02)  # all others are not outermost
+    x, y = x[rim], y[rim]
     directions = np.arange(256) * (2 * np.pi / 256)
     farthest = [int(np.argmax(x * np.cos(a) + y * np.sin(a))) for a in directions]
     return np.stack([x[farthest], y[farthest]], axis=1)

@@ -1,6 +1,6 @@
 """`Truth`, what is exactly so in a clip, as stored in the `truth` field of its `.json`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ class Truth:
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
-        return asdict(self)
+        return {**vars(self), "objects": [vars(track) for track in self.objects]}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Truth":
