@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmssl.modules.draws import uniform
+from mmssl.modules.precision import full_precision
 
 # Streams of `draws.uniform`, one a use.
 _CROP, _FLIP, _COLOR, _GAIN, _NOISE = 101, 102, 103, 104, 105
@@ -53,7 +54,7 @@ class VideoAugment(nn.Module):
 
     def forward(self, video: Tensor, seeds: Tensor) -> Tensor:
         """The clips `[B, T, 3, H, W]` and their seeds `[B]` int64; fp32 also under autocast."""
-        with torch.autocast(video.device.type, enabled=False):
+        with full_precision(video):
             return self._change(video, seeds)
 
     def _change(self, video: Tensor, seeds: Tensor) -> Tensor:

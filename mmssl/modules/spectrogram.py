@@ -15,6 +15,7 @@ from torchaudio.functional import create_dct, melscale_fbanks
 from torchaudio.transforms import Spectrogram
 
 from mmssl.errors import UsageError
+from mmssl.modules.precision import full_precision
 
 
 class AudioFrontEnd(nn.Module):
@@ -38,7 +39,7 @@ class AudioFrontEnd(nn.Module):
         """`[B, S]` to `[B, T', F]`, fp32 also under autocast: log and power have no room in half precision."""
         if audio.ndim != 2:
             raise ValueError(f"sound must be [B, S], mono, not {tuple(audio.shape)}")
-        with torch.autocast(audio.device.type, enabled=False):
+        with full_precision(audio):
             features: Tensor = self.steps(audio.float())
         if self.frames is not None and features.shape[1] != self.frames:
             raise UsageError(

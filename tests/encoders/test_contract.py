@@ -151,3 +151,11 @@ def test_compiles(encoder: Encoder, inputs: Tensor, seen: Tensor) -> None:
     torch._dynamo.reset()
     compiled = torch.compile(encoder, backend="eager")
     torch.testing.assert_close(compiled(inputs), seen, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.gpu
+def test_gpu_equals_processor(encoder: Encoder, inputs: Tensor, seen: Tensor) -> None:
+    there = features(encoder.cuda(), inputs.cuda())
+    assert there.device.type == "cuda"
+    near = torch.nn.functional.cosine_similarity(there.cpu().flatten(1), seen.flatten(1))
+    assert (near > 0.999).all(), near
