@@ -16,7 +16,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from mmssl.applications.calibration import read_calibration
 from mmssl.applications.inputs import Array, audio_batch, image_batch, text_batch, video_batch
+from mmssl.applications.localize import Localizer, Located, Threshold, Watch
 from mmssl.applications.moments import Hit
 from mmssl.applications.search import open_index, search
 from mmssl.applications.windows import read_windows, window_starts
@@ -203,6 +205,40 @@ class Model:
         vector = self.query(text=text, video=video, audio=audio, image=image)
         seen: tuple[Modality, ...] = tuple(m for m in self.modalities if m != "text")
         return search(open_index(str(index), self.fingerprint), vector, count, tuple(modalities or seen))
+
+    def localize(
+        self,
+        path: str | Path,
+        out: str | Path | None = None,
+        *,
+        stills: str | Path | None = None,
+        threshold: float | None = None,
+        stride: float = 0.0,
+        watch: Watch | None = None,
+    ) -> Located:
+        """Where a film sounds, picture by picture.
+
+        Args:
+            path: of the film.
+            out: .mp4, .mov or .mkv to write it to with heat maps and its original sound; None draws nothing.
+            stills: folder for PNGs of the hottest pictures, with `out`.
+            threshold: score below which nothing in view sounds; None takes that of the run's calibration, else one
+                from what the film scores with silence and noise.
+            stride: seconds between windows; half a window when 0.
+            watch: called with the share that is done, 0 to 1.
+
+        Raises:
+            UsageError: the model lacks picture or sound, or `out` cannot be written.
+            MediaError: the film cannot be read, or has no picture or no sound.
+        """
+        self._require("video")
+        self._require("audio")
+        known = None if self.folder is None else read_calibration(self.folder)
+        chosen = known if threshold is None else Threshold(threshold, "as it was given")
+        localizer = Localizer(self.objective, self.device, self.format, chosen, stride)
+        if out is None:
+            return localizer.track(path, watch)
+        return localizer.film(path, Path(out), None if stills is None else Path(stills), watch)
 
     @torch.inference_mode()
     def _embed(self, batch: Batch) -> dict[Modality, Tensor]:

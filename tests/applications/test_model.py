@@ -25,7 +25,7 @@ def test_windows_cover_the_recording(end: float, expected: list[float]) -> None:
 
 
 def test_overlapping_windows_equal_those_read_alone(tiny_model: Model, make_film: Film) -> None:
-    starts = np.array([0.25, 0.75, 1.25, 2.0])
+    starts = np.array([0.0, 0.5, 1.25, 2.0])
     with tiny_model.reader.open(str(make_film()), "film") as media:
         together = next(read_windows(media, starts, tiny_model.format, ("video", "audio")))
         for number, start in enumerate(starts):
@@ -33,7 +33,7 @@ def test_overlapping_windows_equal_those_read_alone(tiny_model: Model, make_film
             assert torch.equal(alone.video[0], together.video[number])
             torch.testing.assert_close(alone.audio[0], together.audio[number], atol=1e-3, rtol=0)
     assert together.video.shape == (4, 2, 3, 32, 32)
-    assert frame_times(starts, tiny_model.format)[1].tolist() == [1.0, 1.5]
+    assert frame_times(starts, tiny_model.format)[1].tolist() == [0.75, 1.25]
 
 
 def test_text(tiny_model: Model) -> None:
