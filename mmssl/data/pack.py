@@ -8,6 +8,7 @@ import fcntl
 import json
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -103,6 +104,7 @@ _job: list[tuple[Recordings, Path, Reader | None]] = []  # of a worker process, 
 
 def _start(recordings: Recordings, out: Path, reader: Reader | None) -> None:
     _job[:] = [(recordings, out, reader)]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent lets running shards finish
 
 
 def _work(plan: ShardPlan) -> ShardReport:

@@ -89,6 +89,19 @@ def _failed(path: str, error: OSError) -> MediaError:
     return MediaError(path, Fault.MISSING, f"cannot be opened: {error.strerror}")
 
 
+def read_whole(ranges: Ranges, offset: int, count: int, until: int) -> bytes:
+    """As `Ranges.read`, of bytes that are known to be there.
+
+    Raises:
+        MediaError: SHARD, when what should be there ends early.
+    """
+    data = ranges.read(offset, count, until)
+    if len(data) < count:
+        detail = f"ends before byte {offset + count}, up to which its index goes; get or pack it again"
+        raise MediaError(ranges.name, Fault.SHARD, detail)
+    return data
+
+
 class Slice(io.RawIOBase):
     """The bytes [start, start + size) of something, as a file that can be read and sought but never left."""
 
@@ -120,9 +133,7 @@ class Slice(io.RawIOBase):
         """
         count = max(min(len(buffer), self._size - self._position), 0)
         end = self._start + self._size
-        data = self._ranges.read(self._start + self._position, count, end)
-        if len(data) < count:
-            raise MediaError(self._ranges.name, Fault.SHARD, f"ends before byte {end}, which its index names")
+        data = read_whole(self._ranges, self._start + self._position, count, end)
         buffer[:count] = data
         self._position += count
         return count

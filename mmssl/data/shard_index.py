@@ -21,7 +21,7 @@ from mmssl.data.cache import cache_folder, write_atomically
 from mmssl.data.captions import DESCRIPTION, json_fields
 from mmssl.data.fields import identifier
 from mmssl.data.packed_strings import Ints, Strings
-from mmssl.data.ranges import LocalRanges, Ranges
+from mmssl.data.ranges import LocalRanges, Ranges, read_whole
 from mmssl.data.remote import RemoteRanges, is_remote
 from mmssl.data.tar import BLOCK, Member, Window, members
 from mmssl.errors import Fault, MediaError
@@ -88,7 +88,7 @@ def _samples(read_all: Iterator[Member], shard: str) -> Iterator[tuple[str, list
 
 def read_member(ranges: Ranges, member: Member) -> bytes:
     """A small member whole."""
-    return ranges.read(member.offset, member.size, member.offset + member.size)
+    return read_whole(ranges, member.offset, member.size, member.offset + member.size)
 
 
 def _group(ranges: Ranges, found: list[Member], key: str) -> str:

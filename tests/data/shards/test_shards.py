@@ -115,11 +115,14 @@ def test_a_place_that_cannot_be_written(shard: Path, cache: Path, monkeypatch: p
 
 def test_truncated_after_its_index_was_built(shard: Path) -> None:
     early = opened(shard)
-    os.truncate(shard, 2048)
+    os.truncate(shard, 3000)
     with pytest.raises(MediaError, match=r"s\.tar.*truncated"):
         opened(shard)
     with pytest.raises(MediaError, match=r"s\.tar") as caught:
-        content(early, 0)
+        content(early, 1)
+    assert caught.value.fault is Fault.SHARD
+    with pytest.raises(MediaError, match=r"s\.tar") as caught:
+        early[1]
     assert caught.value.fault is Fault.SHARD
 
 
