@@ -59,7 +59,9 @@ def options(
     ] = False,
 ) -> None:
     """Set what all commands share."""
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s: %(message)s")
+    # Without this, Python prints warnings alone, and through a progress bar without tearing it.
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
 
 
 def _help(function: Callable[..., None]) -> str:

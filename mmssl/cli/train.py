@@ -52,6 +52,7 @@ def train(
     from mmssl.training.dry_run import dry_run as rehearse
     from mmssl.training.folder import resumed_recipe
     from mmssl.training.loop import train as train_run
+    from mmssl.training.processes import first
     from mmssl.training.recipe import Recipe
 
     made_by = resumed_recipe(folder, page.path, typed) if goes_on else Recipe(page.path, arguments)
@@ -62,4 +63,5 @@ def train(
         rehearse(run, device)
         return
     train_run(run, folder, device=device, resume=resume, recipe=made_by)
-    print(f"{folder} is trained; next: mmssl evaluate {folder}, or mmssl index {folder} DATA --out INDEX")
+    if first():
+        print(f"{folder} is trained; next: mmssl evaluate {folder}, or mmssl index {folder} DATA --out INDEX")

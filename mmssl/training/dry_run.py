@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 import torch
 
 from mmssl.data.loader import training_batches
-from mmssl.distributed import rank
 from mmssl.run import Run
 from mmssl.training.card import counts
 from mmssl.training.loop import train
+from mmssl.training.processes import first
 
 STEPS = 2
 
@@ -31,11 +31,12 @@ def dry_run(run: Run, device: str = "auto") -> None:
         MmsslError: whatever the run itself would raise.
     """
     batch = next(training_batches(run.data.open(), batch_size=run.batch_size, seed=run.seed))
-    if rank() == 0:
+    if first():
         for name, tensor in batch.tensors():
             print(f"{name:<14} {tuple(tensor.shape)} {tensor.dtype}".replace("torch.", ""))
         for name, count in counts(run).items():
             print(f"{name:<14} {count:,} parameters")
     with TemporaryDirectory() as folder:
         train(replace(run, steps=STEPS, evaluations={}), Path(folder) / "run", device=device)
-    print(f"{'memory':<14} {_memory()}, batch of {run.batch_size}")
+    if first():
+        print(f"{'memory':<14} {_memory()}, batch of {run.batch_size}")

@@ -80,7 +80,6 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
             if kept.get(name) != value:
                 raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")
         return
-    folder.mkdir(parents=True, exist_ok=True)
     if recipe is not None:
         shutil.copyfile(recipe.path, folder / "recipe.py")
     if run.data.tokenizer is not None:

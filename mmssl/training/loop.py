@@ -2,8 +2,9 @@
 
 Bit-exact resume rests on three things: batch k is a pure function of (seed, k); every step seeds torch's generator
 from (seed, step, process), so dropout needs no saved generator, and nothing that draws in between, such as an
-evaluation or a `DataLoader`, changes it; the learning rate is a function of the step. What an objective's `refresh`
-finds out it keeps in buffers.
+evaluation or a `DataLoader`, changes it; the learning rate is a function of the step. It holds for equal numbers of
+threads and processes and, on a GPU, where its kernels add in a fixed order. What an objective's `refresh` finds out it
+keeps in buffers.
 """
 
 import math

@@ -53,6 +53,11 @@ def processes(device: torch.device) -> Iterator[None]:
     distributed.destroy_process_group()
 
 
+def first() -> bool:
+    """Whether this is process 0; also before and after the processes know each other."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def wait_for_all() -> None:
     """Go on when every process is here."""
     if world() > 1:

@@ -57,8 +57,9 @@ class Readings:
             TrainingError: those of the step before are not finite.
         """
         earlier = self.flush()
-        names = tuple(self._parts[0])
-        means = [torch.stack([part[name] for part in self._parts]).mean() for name in names]
+        # A term may be missing from a batch, such as one without captions.
+        names = tuple({name: None for part in self._parts for name in part})
+        means = [torch.stack([part[name] for part in self._parts if name in part]).mean() for name in names]
         own = torch.stack([*means, norm.detach().float()])
         everyone = own.clone()
         if world() > 1:

@@ -97,16 +97,25 @@ class Session:
         return numbers
 
 
-def _resumed(state: State, checkpoints: Checkpoints, fingerprint: str) -> tuple[int, tuple[str, ...]]:
+def _surroundings(device: torch.device) -> dict[str, Any]:
+    """What decides the order of sums, and with it the last bits."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return {"processes": world(), "threads": torch.get_num_threads(), "device": name, "torch": torch.__version__}
+
+
+def _resumed(state: State, checkpoints: Checkpoints, facts: dict[str, Any]) -> tuple[int, tuple[str, ...]]:
     """Load the newest checkpoint that can be read; steps done, and what to tell."""
     checkpoint, damaged = checkpoints.newest()
     warnings = tuple(f"warning: {error}; going back to the checkpoint before" for error in damaged)
     if checkpoint is None:
         return 0, ("no checkpoint yet, beginning at step 0",)
-    if checkpoint.facts["data_fingerprint"] != fingerprint:
+    saved = checkpoint.facts
+    if saved["data_fingerprint"] != facts["data_fingerprint"]:
         raise CheckpointError(f"{checkpoints.path(checkpoint.step)}: of other data; give the data it was trained on")
     state.load(checkpoint)
-    return checkpoint.step, (*warnings, f"going on after step {checkpoint.step}")
+    changed = [f"{name} was {saved[name]} and is {value}" for name, value in facts.items() if saved[name] != value]
+    rounding = (f"equal but for rounding, not bit for bit: {', '.join(changed)}",) if changed else ()
+    return checkpoint.step, (*warnings, f"going on after step {checkpoint.step}", *rounding)
 
 
 def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | None, *, resume: bool) -> Session:
@@ -121,16 +130,17 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     clips, plan = run.data.open(), run.optimization
     fingerprint = clips.fingerprint()
     objective = run.objective.to(device).train()
+    folder.mkdir(parents=True, exist_ok=True)
     if rank() == 0:
         start_folder(folder, run, fingerprint, recipe, resume=resume)
     checkpoints = Checkpoints(folder / "checkpoints")
     state = State(objective, make_optimizer(objective, plan), Ema(objective, plan.ema))
-    start, notes = _resumed(state, checkpoints, fingerprint) if resume else (0, ())
+    facts = {"data_fingerprint": fingerprint, **_surroundings(device)}
+    start, notes = _resumed(state, checkpoints, facts) if resume else (0, ())
     if rank() == 0:
         checkpoints.sweep()
     if plan.compile:
         # In place: a wrapper would put its own name into every key of the checkpoint.
         objective.compile()
-    facts = {"seed": run.seed, "processes": world(), "data_fingerprint": fingerprint}
     skipped = Skipped(folder, run.skip_limit)
     return Session(run, device, clips, shared(objective, device), state, checkpoints, skipped, start, facts, notes)

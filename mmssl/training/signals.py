@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from types import FrameType
 from typing import Self
 
@@ -9,6 +10,7 @@ import torch
 from torch import distributed
 
 from mmssl.distributed import world
+from mmssl.training.processes import TIMEOUT
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
 
@@ -20,10 +22,12 @@ class Signals:
         self.received = 0
         self._process = os.getpid()
         # The flag lives on the CPU: asking over NCCL would stall the GPU at every step.
-        self._group = distributed.new_group(backend="gloo") if world() > 1 else None
+        self._group = distributed.new_group(backend="gloo", timeout=TIMEOUT) if world() > 1 else None
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._remember) for number in CAUGHT}
+        # Python lets the main thread alone catch signals; in another, such as a notebook server's, none are.
+        caught = CAUGHT if threading.current_thread() is threading.main_thread() else ()
+        self._before = {number: signal.signal(number, self._remember) for number in caught}
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -74,7 +74,7 @@ def test_every_command_has_a_help_with_an_example() -> None:
 
 
 def test_a_misspelt_command() -> None:
-    done = quick("trian")
+    done = quick("trann")
     assert done.returncode == 2
     assert "Did you mean 'train'" in done.stderr
 

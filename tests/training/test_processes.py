@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def after_step(progress):
     if next(calls) == 4 and rank == 1:
         if how == "signal":
             os.kill(os.getpid(), signal.SIGTERM)
+        if how == "raise":
+            raise RuntimeError("an accident on process 1")
         if how == "bad":
             run.objective.heads["audio"].weight.data.fill_(float("nan"))
 
@@ -95,4 +98,24 @@ def test_a_bad_loss_of_one_stops_both(page: Path, recordings: Path, tmp_path: Pa
     first, second = two(page, recordings, tmp_path / "run", "bad")
     assert "step 5: the loss is nan, for clips" in second.stderr
     assert "but nan over all processes" in first.stderr
+    assert Checkpoints(tmp_path / "run" / "checkpoints").steps() == [3]
+
+
+@pytest.mark.slow
+def test_under_torchrun_one_that_fails_ends_all_at_once(page: Path, recordings: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(program)]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*command, str(page), str(recordings), str(tmp_path / "run"), "raise", json.dumps(SETTINGS)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )
+    assert done.returncode != 0
+    assert "an accident on process 1" in done.stderr
+    assert time.perf_counter() - start < 60
     assert Checkpoints(tmp_path / "run" / "checkpoints").steps() == [3]

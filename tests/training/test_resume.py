@@ -2,7 +2,11 @@
 
 import csv
 import os
+import random
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +31,7 @@ SETTINGS: list[dict[str, Any]] = [
 ]
 
 
-def outcome(folder: Path, step: int = 6) -> dict[str, Tensor]:
+def outcome(folder: Path, step: int) -> dict[str, Tensor]:
     parts = Checkpoints(folder / "checkpoints").read(step).parts
     return {f"{part}/{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
@@ -37,8 +41,8 @@ def losses(folder: Path) -> list[tuple[str, ...]]:
         return [tuple(row[name] for name in ("step", "loss", "size", "lr")) for row in csv.DictReader(file)]
 
 
-def same(one: Path, other: Path) -> None:
-    first, second = outcome(one), outcome(other)
+def same(one: Path, other: Path, step: int = 6) -> None:
+    first, second = outcome(one, step), outcome(other, step)
     assert first.keys() == second.keys()
     for name, tensor in first.items():
         assert torch.equal(tensor, second[name]), name
@@ -109,6 +113,44 @@ def test_goes_back_to_the_checkpoint_before_a_damaged_one(
     train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
     assert "warning" in capsys.readouterr().out
     same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_at_any_instant(build: Any, page: Path, recordings: Path, tmp_path: Path) -> None:
+    settings = {"data": str(recordings), "steps": 60, "save_every": 1, "evaluate_every": 0, "ema": 0.9}
+    train(build(**settings).build(), tmp_path / "whole", recipe=build(**settings))
+    words = [word for name, value in settings.items() for word in ("--" + name.replace("_", "-"), str(value))]
+    command = [sys.executable, "-c", "from mmssl.cli.app import main; main()", "train", str(page), *words]
+    command += ["--out", str(tmp_path / "parts"), "--resume", "--device", "cpu"]
+    kills = 0
+    while True:
+        # As many threads as this process: sums in another order round otherwise.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        assert process.stdout is not None
+        first = process.stdout.readline()  # it has loaded, and begins
+        time.sleep(random.Random(kills).uniform(0, 0.7))
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+        assert first, process.stderr.read() if process.stderr else ""
+        if process.returncode == 0 or kills == 12:
+            break
+    assert kills > 3
+    train(build(**settings).build(), tmp_path / "parts", recipe=build(**settings), resume=True)
+    same(tmp_path / "whole", tmp_path / "parts", 60)
+
+
+def test_says_when_the_surroundings_round_otherwise(
+    build: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe: Recipe = build(steps=2)
+    train(recipe.build(), tmp_path, recipe=recipe)
+    torch.set_num_threads(2)
+    try:
+        train(recipe.build(), tmp_path, recipe=recipe, resume=True)
+    finally:
+        torch.set_num_threads(1)
+    assert "threads was 1 and is 2" in capsys.readouterr().out
 
 
 def test_begins_where_there_is_nothing_to_resume(build: Any, tmp_path: Path) -> None:
