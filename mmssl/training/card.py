@@ -17,21 +17,22 @@ def counts(run: Run) -> dict[str, int]:
     return {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in parts.items()}
 
 
-def write_card(folder: Path, run: Run, step: int, numbers: Mapping[str, float]) -> None:
+def write_card(folder: Path, run: Run, step: int, measured: tuple[int, Mapping[str, float]]) -> None:
     """Write it.
 
     Args:
         folder: the run folder.
         run: what was trained.
         step: steps done.
-        numbers: the last evaluation, with chance levels.
+        measured: after which step the last evaluation was, and its numbers with chance levels.
     """
     content = read_run_json(folder)
     objective = (type(run.objective).__doc__ or "").strip().split("\n")[0]
     sizes = "".join(f"| {name} | {count:,} |\n" for name, count in counts(run).items())
     arguments = json.dumps(content["arguments"], indent=1, default=str)
     clips = run.data
-    measured = table(numbers) if numbers else "None were measured; `mmssl evaluate` measures them."
+    when, numbers = measured
+    shown = table(numbers) if numbers else "None were measured; `mmssl evaluate` measures them."
     state = f" (commit {content['commit']})" if content["commit"] else ""
     (folder / "README.md").write_text(f"""# {content["recipe"] or type(run.objective).__name__}
 
@@ -45,9 +46,9 @@ sound at {clips.sample_rate} Hz, {clips.captions} captions. Fingerprint `{conten
 Recordings that could not be read are in `skipped.jsonl`.
 
 ## Numbers
-Held-out numbers at step {step}{" of the averaged weights" if run.optimization.ema else ""}.
+Measured after step {when}{" of the averaged weights" if run.optimization.ema else ""}.
 
-{measured}
+{shown}
 
 ## Parameters
 | part | parameters |

@@ -31,7 +31,7 @@ class Journal:
         self._stack = ExitStack()
         self._failures = 0
         self._pace: dict[int, Mapping[str, float]] = {}
-        self.last: dict[str, float] = {}
+        self.measured: tuple[int, Mapping[str, float]] = (start, {})  # the last evaluation, and after which step
         if rank() == 0:
             self._logbook = self._stack.enter_context(closing(Logbook(folder, start)))
             self._progress = self._stack.enter_context(Progress(steps, start))
@@ -55,14 +55,15 @@ class Journal:
         """The loss of a step has arrived."""
         if reading is None:
             return
-        self.last = {**reading.numbers, **self._pace.pop(reading.step)}
+        numbers = {**reading.numbers, **self._pace.pop(reading.step)}
         if rank() == 0:
-            self._logbook.step(reading.step, self.last)
-            self._progress.step(reading.step, self.last)
+            self._logbook.step(reading.step, numbers)
+            self._progress.step(reading.step, numbers)
 
     def evaluation(self, step: int, numbers: Mapping[str, float]) -> None:
         """Held-out numbers."""
         if rank() == 0 and numbers:
+            self.measured = (step, numbers)
             self._logbook.evaluation(step, numbers)
             found = measures(numbers)
             shown = [measure for measure in found if measure.chance is not None] or found

@@ -61,7 +61,7 @@ def train(
             for line in session.skipped.summary():
                 journal.say(line)
             if rank() == 0:
-                write_card(folder, run, done, numbers)
+                write_card(folder, run, done, journal.measured)
     if signal:
         raise SystemExit(128 + signal)
     return numbers
