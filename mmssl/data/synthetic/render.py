@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmssl.data.synthetic.motion.motion import Bar
-from mmssl.data.synthetic.shapes import distance
+from mmssl.data.synthetic.shapes import OUTERMOST, distance
 from mmssl.data.synthetic.truth import Track, Truth
 from mmssl.data.synthetic.world import Scene
 
@@ -20,10 +20,10 @@ def _stretch(coarse: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     cells = coarse.shape[-1]
     places = np.linspace(0, cells - 1, size)
     low = np.minimum(places.astype(np.int64), cells - 2)
-    weight = np.zeros((size, cells), np.float32)
+    weight: NDArray[np.float32] = np.zeros((size, cells), np.float32)
     weight[np.arange(size), low] = 1 - (places - low)
     weight[np.arange(size), low + 1] = places - low
-    stretched: NDArray[np.float32] = weight @ coarse @ weight.T
+    stretched: NDArray[np.float32] = np.matmul(np.matmul(weight, coarse), weight.T, dtype=np.float32)
     return stretched
 
 
@@ -34,7 +34,7 @@ def _clouds(rng: np.random.Generator, size: int, contrast: float) -> NDArray[np.
     # Each octave is added on its own coarse grid: only the last step is as large as the picture.
     for cells, share in ((4, 0.45), (9, 0.3), (20, 0.25), (44, 0.2)):
         light = rng.uniform(-1, 1, (1, cells, cells)) + 0.12 * rng.uniform(-1, 1, (3, cells, cells))
-        picture = _stretch(picture, cells) + np.float32(contrast * share * 150) * light.astype(np.float32)
+        picture = _stretch(picture, cells) + np.asarray(light * contrast * share * 150, np.float32)
     return _stretch(picture, size)
 
 
@@ -73,7 +73,7 @@ def _draw(frames: Pixels, track: Track, margin: int) -> None:
     pixels = frames.shape[1] - 2 * margin
     x, y = (np.array(place) * pixels + margin for place in (track.x, track.y))
     radius = (np.array(track.radius) * pixels).astype(np.float32)[:, None, None]
-    size = 2 * int(np.ceil(radius.max()) + 2)
+    size = 2 * int(np.ceil(OUTERMOST * radius.max()) + 2)
     left, top = (np.clip(np.floor(p).astype(int) - size // 2, 0, frames.shape[1] - size) for p in (x, y))
     grid = np.arange(size, dtype=np.float32) + np.float32(0.5)
     across = (grid + (left - x).astype(np.float32)[:, None])[:, None, :] / radius
@@ -97,7 +97,7 @@ def render(scene: Scene, truth: Truth) -> Pixels:
     """`[T, H, W, 3]` RGB."""
     pixels = truth.pixels
     widest = max(max(track.radius, default=0.0) for track in truth.objects)
-    margin = int(np.ceil((scene.difficulty.jitter * 1.5 + widest) * pixels)) + 4
+    margin = int(np.ceil((scene.difficulty.jitter * 1.5 + OUTERMOST * widest) * pixels)) + 4
     shift = scene.camera.shift(np.array(truth.frame_times), pixels)
     steps = background(scene, pixels, margin=(shake := int(np.abs(shift).max(initial=0)) // FINE + 2))
     frames = np.empty((len(shift), pixels + 2 * margin, pixels + 2 * margin, 3), np.uint8)

@@ -1,6 +1,6 @@
 """The kinds of objects as signed distances, from which pictures, masks and boxes are all computed.
 
-A shape lives in its own coordinates: x to the right, y down, its outermost point at distance 1 or a little less.
+A shape lives in its own coordinates: x to the right, y down, its outermost point at a distance of about 1.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
+OUTERMOST = 1.12  # no point of a shape is farther from its center
 
 
 def _length(x: Floats, y: Floats) -> Floats:
@@ -24,7 +25,7 @@ def _circle(x: Floats, y: Floats) -> Floats:
 
 
 def _square(x: Floats, y: Floats) -> Floats:
-    return np.maximum(np.abs(x), np.abs(y)) - np.float32(0.82)
+    return np.maximum(np.abs(x), np.abs(y)) - np.float32(0.78)
 
 
 def _triangle(x: Floats, y: Floats) -> Floats:
@@ -54,14 +55,15 @@ def _cross(x: Floats, y: Floats) -> Floats:
 
 
 def _ring(x: Floats, y: Floats) -> Floats:
-    return np.abs(_length(x, y) - np.float32(0.75)) - np.float32(0.25)
+    ring: Floats = np.abs(_length(x, y) - np.float32(0.75)) - np.float32(0.25)
+    return ring
 
 
 def _heart(x: Floats, y: Floats) -> Floats:
     # A square on its corner with a half disc on both upper edges.
-    half = np.float32(0.64)
+    half = np.float32(0.55)
     root = np.float32(np.sqrt(0.5))
-    x, y = np.abs(x), y - np.float32(0.06)
+    x, y = np.abs(x), y - np.float32(0.08)
     square = np.maximum(np.abs(x + y), np.abs(x - y)) * root - half
     heart: Floats = np.minimum(square, _length(x - half * root, y + half * root) - half)
     return heart

@@ -62,8 +62,8 @@ def _strike(rng: np.random.Generator, kind: str, radius: float, seconds: float) 
 
 def _hop(rng: np.random.Generator, kind: str, radius: float, seconds: float) -> Motion:
     cycle = _period(rng, 0.8, 1.6)
-    shares = rng.dirichlet((6, 6, 6, 6))
-    ends = tuple(float(end) for end in np.cumsum(shares)[:3])
+    stages = rng.uniform(0.6, 1.4, 4)
+    ends = tuple(float(end) for end in np.cumsum(stages / stages.sum())[:3])
     height = float(rng.uniform(0.15, 0.35))
     below = radius * reach(kind, cycle["tilt"], DOWN)
     floor = _between(rng, radius + height, 1 - below - THICKNESS)
