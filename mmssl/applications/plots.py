@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,6 +22,7 @@ from mmssl.evaluate.vectors import HeldOut
 
 SHOWN = 60  # recordings of a similarity matrix
 EXAMPLES = 6  # heat maps
+DRAWN = 320  # pixels of each
 
 
 def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Any, Any]:
@@ -71,18 +74,19 @@ def heat_examples(model: Model, measured: Measured, path: Path) -> None:
     """Middle frames of the first recordings of known truth: heat, its peak as a ring, and outlines of what sounds."""
     assert measured.truth is not None
     opened = middle(measured.clips)
-    found: list[tuple[Any, Tensor, str]] = []
+    found: list[tuple[NDArray[np.uint8], Tensor, str]] = []
     for batch in held_out(model.objective, opened, 8, limit=64):
         heat = at_frames(model.objective.heat(batch).float(), batch.video.shape[1]).cpu()
-        scale = Scale(float(heat.median()), float(heat.max()))
         for row, view in enumerate(views(opened, batch.index.tolist())):
             middle_frame = batch.video.shape[1] // 2
             recording = opened.recordings[int(batch.index[row])]
             told = measured.truth(recording, batch.video_times[row].tolist())[middle_frame]
-            mask = None if told is None else shown(told, view, batch.video.shape[-1])
+            mask = None if told is None else shown(told, view, DRAWN)
             if mask is None or not mask.any():
                 continue
-            picture = batch.video[row, middle_frame].permute(1, 2, 0).cpu().numpy()
+            pixels = batch.video[row, middle_frame].permute(1, 2, 0).cpu().numpy()
+            picture = np.asarray(Image.fromarray(pixels).resize((DRAWN, DRAWN), Image.Resampling.BICUBIC))
+            scale = Scale(float(heat[row].median()), float(heat[row].max()))
             x, y, _ = peak(heat[row, middle_frame])
             found.append((ring(overlay(picture, heat[row, middle_frame], scale), x, y), mask, recording.key))
         if len(found) >= EXAMPLES:

@@ -1,6 +1,5 @@
 """`mmssl evaluate`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -35,10 +34,11 @@ def evaluate(
     from mmssl.applications.calibration import keep_calibration
     from mmssl.applications.measure import measure
     from mmssl.applications.model import load
+    from mmssl.cli.tables import show
 
     model = load(run, device)
     measured = measure(model, data, boxes=boxes, limit=limit, batch_size=batch_size, workers=workers, language=language)
-    _print(measured.numbers)
+    show(measured.numbers)
     for name, reason in measured.left_out.items():
         print(f"no {name}: {reason}")
     if (kept := keep_calibration(run, measured.numbers, data)) is not None:
@@ -52,23 +52,3 @@ def evaluate(
 
         for path in save_plots(model, measured, plots):
             print(path)
-
-
-def _print(numbers: Mapping[str, float]) -> None:
-    """A table for each evaluation."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from mmssl.evaluate.table import rows
-
-    tables: dict[str, Table] = {}
-    for row in rows(numbers):
-        title, _, name = row.name.partition("/")
-        if title not in tables:
-            tables[title] = Table(title=title, title_justify="left")
-            for head, side in (("", "left"), ("value", "right"), ("95 % interval", "right"), ("chance", "right")):
-                tables[title].add_column(head, justify=side)  # type: ignore[arg-type]
-        tables[title].add_row(name, *row.text())
-    console = Console()
-    for table in tables.values():
-        console.print(table)

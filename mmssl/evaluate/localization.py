@@ -10,8 +10,8 @@ Numbers, as `localization/WHO/METRIC`; WHO is absent for the model's own maps, `
 * `universal/RULE/cIoU`, `/pIA`, `/F`: one threshold for all maps, taken from the maxima of maps of silence, noise and
   other sounds (RULE: their maximum, top tenth or third quartile) on one half of the groups and judged on the other,
   both ways. pIA is the area of such maps that is above it; lower is better. F joins cIoU and 1 - pIA.
-* `silence/AUC`, `silence/AP`, `silence/max-F1`: telling sounding frames from such maps by their confidence; for AP and
-  F1 a frame counts only if its cIoU is at least 0.5 as well (Mo and Morgado 2022).
+* `detection/AUC`, `/AP-RULE`, `/max-F1-RULE`: telling sounding frames from such maps by their confidence; for AP and
+  F1 a frame counts only if its place is right as well (RULE: cIoU at least 0.5 as Mo and Morgado 2022, or pointing).
 
 A number of a recording is the mean over its frames; intervals are over recordings.
 """
@@ -133,7 +133,9 @@ class Localization:
             if chosen.any():
                 part = Scored(own.pointing[chosen], own.ciou[chosen])
                 numbers |= _numbers(f"localization/{name}", part, clip[chosen], None)
-        numbers |= against_negatives(evidence, own.ciou)
+                numbers[f"localization/{name}/frames"] = float(chosen.sum())
+        located = {"cIoU": own.ciou >= 0.5 - 1e-9, "pointing": own.pointing >= 0.5}
+        numbers |= against_negatives(evidence, located)
         return numbers | {
             "localization/frames": float(len(truth)),
             "localization/clips": float(len(set(clip.tolist()))),

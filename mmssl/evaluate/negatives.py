@@ -35,17 +35,21 @@ def negative_maps(evidence: Evidence) -> tuple[Tensor, Tensor]:
     return maps[made], group[made]
 
 
-def against_negatives(evidence: Evidence, legacy: Tensor) -> Mapping[str, float]:
-    """The `universal` and `silence` numbers of localization.
+def against_negatives(evidence: Evidence, located: Mapping[str, Tensor]) -> Mapping[str, float]:
+    """The `universal` and `detection` numbers of localization.
 
     Args:
         evidence: M frames, P of which show something that sounds.
-        legacy: `[P]` cIoU of those, of the upper half of each map.
+        located: by rule, `[P]` bool, which of those were pointed at rightly.
     """
     negatives, group = negative_maps(evidence)
     sounding = evidence.truth.flatten(1).any(1)
     positives, truth = evidence.heat["own"][sounding], evidence.truth[sounding]
-    numbers = _silence(confidence(positives), confidence(negatives), legacy)
+    sure, unsure = confidence(positives), confidence(negatives)
+    numbers = {"localization/detection/AUC": roc_area(sure, unsure), "localization/detection/AUC/chance": 0.5}
+    for name, hit in located.items():
+        precision, f1 = _detection(sure, unsure, hit)
+        numbers |= {f"localization/detection/AP-{name}": precision, f"localization/detection/max-F1-{name}": f1}
     # Both kinds are halved by one numbering of the groups, so that no recording helps to choose its own threshold.
     half = halves(torch.cat([evidence.group[sounding], group]))
     mine, theirs = half[: len(positives)], half[len(positives) :]
@@ -81,19 +85,14 @@ def _active(maps: Tensor, threshold: float, size: int) -> Tensor:
     return torch.cat([(raster(part, size) > threshold).flatten(1).double().mean(1) for part in parts])
 
 
-def _silence(positive: Tensor, negative: Tensor, legacy: Tensor) -> dict[str, float]:
-    """Detection of sounding frames by confidence; a frame found at the wrong place is no true positive."""
+def _detection(positive: Tensor, negative: Tensor, located: Tensor) -> tuple[float, float]:
+    """AP and best F1 of finding sounding frames by confidence; one whose place is wrong is no true positive."""
     sure = torch.cat([positive, negative])
-    true = torch.cat([legacy >= 0.5 - 1e-9, torch.zeros(len(negative), dtype=torch.bool)])
+    true = torch.cat([located, torch.zeros(len(negative), dtype=torch.bool)])
     values, place = torch.unique(-sure, return_inverse=True)  # equal confidences are found together
     hits = torch.zeros(len(values)).double().index_add_(0, place, true.double()).cumsum(0)
     found = torch.zeros(len(values)).double().index_add_(0, place, torch.ones_like(sure)).cumsum(0)
     precision, recall = hits / found, hits / len(positive)
     gained = recall.diff(prepend=torch.zeros(1, dtype=torch.float64))
     f1 = 2 * precision * recall / (precision + recall).clamp(min=1e-12)
-    return {
-        "localization/silence/AUC": roc_area(positive, negative),
-        "localization/silence/AUC/chance": 0.5,
-        "localization/silence/AP": float((precision * gained).sum()),
-        "localization/silence/max-F1": float(f1.max()),
-    }
+    return float((precision * gained).sum()), float(f1.max())

@@ -1,0 +1,113 @@
+"""The numbers of an evaluation on a terminal of 80 columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from mmssl.evaluate.table import Row, rows
+
+RETRIEVAL = ("R@1", "R@5", "R@10", "MedR", "MeanR", "nDCG@30")
+LOCALIZATION = ("pointing", "cIoU", "success@0.5", "AUC")
+
+
+def show(numbers: Mapping[str, float], console: Console | None = None) -> None:
+    """All but the nDCG, gallery and so on of single languages, which are in the JSON."""
+    console = console or Console()
+    by_title: dict[str, dict[str, Row]] = {}
+    for row in rows(numbers):
+        title, _, name = row.name.partition("/")
+        by_title.setdefault(title, {})[name] = row
+    for title, found in by_title.items():
+        groups = _grouped(found)
+        if title == "retrieval":
+            _print_retrieval(groups, console)
+        elif title == "localization":
+            _print_localization(groups, console)
+        else:
+            console.print(_listed(title, found.items()))
+
+
+def _grouped(found: Mapping[str, Row]) -> dict[str, dict[str, Row]]:
+    """By all of the name but its last part."""
+    groups: dict[str, dict[str, Row]] = {}
+    for name, row in found.items():
+        group, _, metric = name.rpartition("/")
+        groups.setdefault(group, {})[metric] = row
+    return groups
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 2 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _cell(row: Row | None, chance: bool = True) -> str:
+    """Value, interval, chance, one under the other."""
+    if row is None:
+        return ""
+    lines = [f"[bold]{_short(row.value)}[/bold]"]
+    if row.low is not None and row.high is not None:
+        lines.append(f"{_short(row.low)}-{_short(row.high)}")
+    if chance and row.chance is not None:
+        lines.append(f"[dim]({_short(row.chance)})[/dim]")
+    return "\n".join(lines)
+
+
+def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) -> None:
+    pairs = {name: found for name, found in groups.items() if name}
+    metrics = [metric for metric in RETRIEVAL if any(metric in found for found in pairs.values())]
+    table = _table("retrieval: value, 95 % interval, (chance)", metrics)
+    for name, found in pairs.items():
+        if "." not in name:
+            side = f"{name.replace('-', chr(10) + 'to ')}\n[dim]of {int(found['gallery'].value)}[/dim]"
+            table.add_row(side, *(_cell(found.get(metric)) for metric in metrics))
+    console.print(table)
+    spoken = {name: found["R@10"] for name, found in pairs.items() if "." in name and "R@10" in found}
+    if spoken:
+        console.print(_languages(spoken))
+    console.print(f"recordings that could not be read: {int(groups['']['left-out'].value)}\n")
+
+
+def _languages(spoken: Mapping[str, Row]) -> Table:
+    """R@10 with a row for each language of captions and a column for each direction."""
+    cells: dict[str, dict[str, Row]] = {}
+    for pair, row in spoken.items():
+        query, item = pair.split("-")
+        language = (query + item).partition(".")[2][:2]
+        direction = f"{query.partition('.')[0]} to {item.partition('.')[0]}"
+        cells.setdefault(language, {})[direction] = row
+    directions = list(dict.fromkeys(direction for found in cells.values() for direction in found))
+    table = _table("R@10 by language of the captions (chance)", directions)
+    for language, found in sorted(cells.items()):
+        shown = (found.get(direction) for direction in directions)
+        table.add_row(language, *("" if r is None else f"{_short(r.value)} ({_short(r.chance or 0)})" for r in shown))
+    return table
+
+
+def _print_localization(groups: Mapping[str, Mapping[str, Row]], console: Console) -> None:
+    table = _table("localization: value, 95 % interval", [*LOCALIZATION, "frames"])
+    rest: dict[str, Row] = {}
+    for name, found in groups.items():
+        if "pointing" not in found:
+            rest |= {f"{name}/{metric}": row for metric, row in found.items()}
+            continue
+        frames = str(int(found["frames"].value)) if "frames" in found else ""
+        table.add_row(name or "the model", *(_cell(found.get(m), chance=False) for m in LOCALIZATION), frames)
+    console.print(table)
+    console.print(_listed("sounds that nothing in view makes", rest.items()))
+
+
+def _listed(title: str, found: Iterable[tuple[str, Row]]) -> Table:
+    table = _table(title, ["value", "95 % interval", "chance"])
+    for name, row in found:
+        table.add_row(name, *row.text())
+    return table
