@@ -8,9 +8,11 @@ def projection(width: int, dim: int, hidden: int = 0) -> nn.Module:
 
     Args:
         width: D.
-        dim: E.
+        dim: E; 0 keeps the features as they are.
         hidden: units between; 0 is linear.
     """
+    if not dim:
+        return nn.Identity()
     if not hidden:
         return nn.Linear(width, dim)
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, dim))

@@ -81,7 +81,7 @@ class InfoNCE(Objective):
         video: its encoder, or None.
         audio: likewise.
         text: likewise.
-        dim: E of the shared space.
+        dim: E of the shared space; 0 for encoders that share one already, such as the towers of CLIP.
         hidden: units of the heads' hidden layer; 0 is linear.
         temperature: at the start; each pair learns its own.
         score: of pairs with video.
@@ -90,7 +90,7 @@ class InfoNCE(Objective):
         audio_augment: of audio, likewise.
 
     Raises:
-        UsageError: fewer than two encoders, or a weight of a pair that does not exist.
+        UsageError: fewer than two encoders, a weight of a pair that does not exist, or dim 0 for encoders that differ.
 
     Example:
         `InfoNCE(video=VideoResNet(18), audio=AudioResNet(18), dim=256, score=MaxOverPlaces())`
@@ -112,6 +112,9 @@ class InfoNCE(Objective):
     ) -> None:
         given: dict[Modality, Encoder | None] = {"video": video, "audio": audio, "text": text}
         encoders = {modality: encoder for modality, encoder in given.items() if encoder is not None}
+        if not dim and len({encoder.dim for encoder in encoders.values()}) > 1:
+            sizes = ", ".join(f"{encoder.dim} for {modality}" for modality, encoder in encoders.items())
+            raise UsageError(f"InfoNCE without heads (dim 0) needs features of one size, not {sizes}; give it a dim")
         super().__init__(encoders, {m: projection(encoder.dim, dim, hidden) for m, encoder in encoders.items()})
         pairs = {f"{first}_{second}": 1.0 for first, second in combinations(encoders, 2)}
         if not pairs:

@@ -1,0 +1,72 @@
+"""AVE-Net on AudioSet's instruments: correspondence by distance, so that sight and sound can be searched by each other.
+
+mmssl train recipes/ave_net.py --data instruments.csv --held-out test.csv --out runs/ave
+
+Arandjelović and Zisserman 2018, "Objects that Sound". The paper's: L3-Net's towers with stride 2, its spectrogram, two
+heads of 128, decay 1e-5. Ours: the rate, batch and augmentation of L3-Net, AdamW with a cosine, bf16. Reported for the
+paper, not measured here: 81.9 % correspondence; nDCG@30 of 0.561 from picture to sound and 0.587 back (chance 0.407).
+"""
+
+from dataclasses import replace
+
+from mmssl.data.clips import Clips
+from mmssl.encoders.audio_l3 import AudioL3
+from mmssl.encoders.image_l3 import ImageL3
+from mmssl.evaluate.retrieval import Retrieval
+from mmssl.modules.augment import AudioAugment, VideoAugment
+from mmssl.modules.front_ends import ave
+from mmssl.objectives.correspondence.ave_net import AVENet
+from mmssl.run import Optimization, Run
+
+
+def recipe(
+    data: str = "data/audioset_instruments/train-*.tar",
+    held_out: str = "",
+    steps: int = 200_000,
+    batch_size: int = 128,
+    lr: float = 1e-4,
+    frames: int = 4,
+    pixels: int = 224,
+    width: int = 64,
+    dim: int = 128,
+    seed: int = 0,
+) -> Run:
+    """The experiment.
+
+    Args:
+        data: folder, glob, manifest or shards to train on.
+        held_out: likewise, to measure retrieval on every 5000 steps; nothing is measured when empty. The paper selects
+            on retrieval, since several frames raise correspondence and lower retrieval.
+        steps: optimizer steps.
+        batch_size: clips a step; each gives one true and one false pair.
+        lr: highest learning rate.
+        frames: pictures of the 2 s of a clip, one of which is drawn.
+        pixels: height and width that the network sees, cut from 8/7 as much.
+        width: channels of the towers' first block.
+        dim: of the space that sight and sound share.
+        seed: of weights, order and windows.
+    """
+    sound = AudioL3(ave(), width=width, stride=2)
+    # The frame needs half a second of sound on both sides, so a clip is longer than the network's one second.
+    clips = Clips(
+        source=data, seconds=2.0, frames=frames, pixels=pixels * 8 // 7, sample_rate=sound.sample_rate, captions=0
+    )
+    crop = (7 / 8) ** 2
+    return Run(
+        data=clips,
+        objective=AVENet(
+            video=ImageL3(width=width, stride=2),
+            audio=sound,
+            dim=dim,
+            augment=VideoAugment(
+                pixels, (crop, crop), (1.0, 1.0), brightness=32 / 255, contrast=0.0, saturation=0.5, hue=0.0
+            ),
+            audio_augment=AudioAugment(gain=0.83),  # dB: L3-Net's 10 %
+        ),
+        steps=steps,
+        batch_size=batch_size,
+        optimization=Optimization(lr=lr, weight_decay=1e-5, precision="bf16"),
+        evaluations={"held-out": Retrieval(clips=replace(clips, source=held_out))} if held_out else {},
+        evaluate_every=5000,
+        seed=seed,
+    )

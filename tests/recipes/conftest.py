@@ -1,0 +1,80 @@
+"""A world of eight clips, and tiny model folders as a hub would give them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from open_clip.factory import create_model
+from safetensors.torch import save_model
+from transformers import AutoModel, BertConfig, BertTokenizerFast
+
+from mmssl.data.synthetic.generate import World, synthesize
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.py"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", RECIPES, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight clips of 3.5 s."""
+    folder = tmp_path_factory.mktemp("world")
+    synthesize(folder, 8, world=World(seconds=3.5, pixels=64), splits={"train": 1}, progress=False)
+    return folder / "train"
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with a tiny BERT and its tokenizer of letters."""
+    folder = tmp_path_factory.mktemp("bert")
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    AutoModel.from_config(BertConfig(vocab_size=len(vocabulary), **sizes)).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with a tiny CLIP that reads the words of all CLIPs."""
+    folder = tmp_path_factory.mktemp("clip")
+    vision = {"image_size": 32, "layers": 1, "width": 16, "head_width": 8, "patch_size": 16}
+    text = {"context_length": 77, "vocab_size": 49408, "width": 8, "heads": 2, "layers": 1}
+    settings = {
+        "model_cfg": {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text},
+        "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    torch.manual_seed(0)
+    save_model(create_model(f"local-dir:{folder}", load_weights=False), str(folder / "open_clip_model.safetensors"))
+    return str(folder)
+
+
+# What makes each recipe small; a new recipe without a row here trains at its own size.
+SMALL: dict[str, dict[str, int]] = {
+    "avol_net": {"pixels": 32, "width": 4, "dim": 8},
+    "ave_net": {"pixels": 32, "width": 4, "dim": 8},
+    "clip_frames": {"frames": 2},
+    "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
+    "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
+    "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
+    "quickstart": {"frames": 2, "pixels": 32},
+    "world": {"frames": 2, "pixels": 32, "width": 16},
+}
+
+
+@pytest.fixture
+def small(page: Path, world: Path, request: pytest.FixtureRequest) -> dict[str, bool | int | float | str]:
+    """Arguments with which a recipe takes a second."""
+    arguments: dict[str, bool | int | float | str] = {"data": str(world), "steps": 2, "batch_size": 4}
+    if page.stem == "info_nce_video_text_audio":
+        arguments["text"] = request.getfixturevalue("bert")
+    if page.stem == "clip_frames":
+        arguments["model"] = request.getfixturevalue("clip")
+    return arguments | SMALL.get(page.stem, {})
