@@ -14,7 +14,9 @@ SHELVES = (Path("recipes"),)  # where a recipe that is called by its bare name i
 
 def train(
     context: typer.Context,
-    recipe: Annotated[str | None, typer.Argument(help="Path of a recipe, or its name in ./recipes.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="RECIPE", help="Path of a recipe, or its name in ./recipes.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make; default runs/NAME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",

@@ -115,7 +115,7 @@ def kept_recipe(folder: Path) -> Recipe:
     """
     content = read_run_json(folder)
     if not (folder / "recipe.py").is_file():
-        raise CheckpointError(f"{folder}: has no recipe.py; build its Run in Python and call mmssl.training.restore")
+        raise CheckpointError(f"{folder}: has no recipe.py; build its Run and call mmssl.training.folder.restore")
     return Recipe(folder / "recipe.py", content["arguments"])
 
 

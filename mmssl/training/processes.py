@@ -1,6 +1,7 @@
 """Device and process group of this process, as `torchrun` started it."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -73,4 +74,6 @@ def shared(objective: Objective, device: torch.device) -> nn.Module:
     if world() == 1:
         return objective
     share_statistics(objective, device)
+    # A 1x1 convolution has two equal ways to lie in memory, and DDP warns that gradient and bucket chose differently.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     return DistributedDataParallel(objective, broadcast_buffers=False, gradient_as_bucket_view=True)

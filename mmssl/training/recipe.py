@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Recipe:
         if spec is None or spec.loader is None or not self.path.is_file():
             raise UsageError(f"{self.path}: no Python file; give the path of a recipe")
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where pickle and dataclasses look for what the page defines
         spec.loader.exec_module(module)
         function = getattr(module, "recipe", None)
         if not callable(function):
