@@ -4,7 +4,8 @@ mmssl train recipes/info_nce_audio_video.py --data "vggsound/train-*.tar" --held
 
 No paper's exact setting: the encoders are those of GDT and XDC, the loss is symmetric InfoNCE with a learned
 temperature that starts at 0.07, the rest is ours. Not measured on VGGSound yet. A clip's activations are about 0.4 GB
-in bf16 (derived), so 256 want a GPU of 139 GiB; several (torchrun) share the batch, and the loss stays that of all clips.
+in bf16 (derived), so 256 want a GPU of 139 GiB; several GPUs (torchrun) share the batch and still give the loss of
+all its clips.
 """
 
 from dataclasses import replace
