@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -40,22 +41,37 @@ def oriented(pixels: NDArray[np.uint8], matrix: Orientation) -> NDArray[np.uint8
     return pixels[:: 1 if down > 0 else -1, :: 1 if across > 0 else -1]
 
 
-def rgb(frame: Any, matrix: Orientation, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A PyAV frame as `[height, width, 3]` uint8 of `size` = (height, width), cropped around its center.
+class Scaler:
+    """Turns PyAV frames into upright RGB pictures of one size, cropped around their center.
 
-    The whole picture is scaled first and cropped afterward: with swscale that costs less than a crop that copies.
+    Bilinear, and in two steps where a picture is YUV 4:2:0: scaled as such, then converted. That takes half the time of
+    one step to RGB and differs by 1 gray level on average, as color is scaled at half the size. The contexts are kept,
+    since making one takes as long as scaling a small picture.
+
+    Args:
+        size: (height, width) of the pictures.
+        matrix: how the frames want to be turned.
     """
-    height, width = size
-    turned = matrix[0] == 0
-    shown = (frame.width, frame.height) if turned else (frame.height, frame.width)
-    scale = max(height / shown[0], width / shown[1])
-    whole = max(height, round(shown[0] * scale)), max(width, round(shown[1] * scale))
-    coded = whole[::-1] if turned else whole
-    # Bilinear; the two steps YUV -> small YUV -> RGB are no faster than one since FFmpeg 8.
-    scaled = frame.reformat(width=coded[1], height=coded[0], format="rgb24", interpolation="BILINEAR")
-    pixels = oriented(scaled.to_ndarray(), matrix)
-    top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
-    return pixels[top : top + height, left : left + width]
+
+    def __init__(self, size: tuple[int, int], matrix: Orientation) -> None:
+        self.size, self.matrix = size, matrix
+        self._scale, self._convert = VideoReformatter(), VideoReformatter()
+
+    def __call__(self, frame: Any) -> NDArray[np.uint8]:
+        """`[height, width, 3]` of a frame."""
+        height, width = self.size
+        turned = self.matrix[0] == 0
+        shown = (frame.width, frame.height) if turned else (frame.height, frame.width)
+        scale = max(height / shown[0], width / shown[1])
+        whole = max(height, round(shown[0] * scale)), max(width, round(shown[1] * scale))
+        down, across = whole[::-1] if turned else whole
+        planar = frame.format.name if frame.format.name in ("yuv420p", "yuvj420p") else "rgb24"
+        # The whole picture is scaled and then cropped, which costs less than a crop that copies.
+        scaled = self._scale.reformat(frame, across, down, planar, interpolation=Interpolation.BILINEAR)
+        scaled = self._convert.reformat(scaled, across, down, "rgb24", interpolation=Interpolation.BILINEAR)
+        pixels = oriented(np.asarray(scaled.to_ndarray(), np.uint8), self.matrix)
+        top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
+        return pixels[top : top + height, left : left + width]
 
 
 def fitted(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,6 +1,5 @@
 """Decoding with PyAV (FFmpeg inside), the default: every container, exact times, file objects."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 from mmssl.data.decode.access import checked
 from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.limits import CODECS, Limits
-from mmssl.data.decode.picture import UPRIGHT, Orientation, degrees, orientation, rgb
+from mmssl.data.decode.picture import UPRIGHT, Orientation, Scaler, degrees, orientation
 from mmssl.data.decode.pyav_audio import sound
 from mmssl.data.decode.pyav_demux import Demuxer, Track
-from mmssl.data.decode.pyav_video import frames, select
+from mmssl.data.decode.pyav_skip import may_skip
+from mmssl.data.decode.pyav_video import frames, play, select
 from mmssl.data.decode.reader import AudioInfo, Frames, MediaInfo, Source, VideoInfo
 from mmssl.errors import Fault, MediaError
 
@@ -79,7 +79,9 @@ class PyAVMedia:
             )
 
     def _video_info(self, stream: Any, track: Track) -> VideoInfo:
-        track.by_dts = self._demuxer.container.format.name == "avi"
+        container = self._demuxer.container.format.name.split(",")[0]
+        track.by_dts = container == "avi"
+        track.skips = may_skip(container, _codec(stream))
         lost: list[float] = []
         for _, frame in frames(self._demuxer, track, lost):
             # Only a decoded frame carries the container's display matrix.
@@ -92,7 +94,7 @@ class PyAVMedia:
         average, finest = float(stream.average_rate or 0), float(stream.base_rate or 0)
         ratio = finest / average if average else 1.0
         return VideoInfo(
-            codec=stream.codec_context.codec.canonical_name,
+            codec=_codec(stream),
             width=height if turned else width,
             height=width if turned else height,
             start=track.start,
@@ -110,14 +112,19 @@ class PyAVMedia:
         height, width = size or (self.info.video.height, self.info.video.width)
         pixels = np.empty((len(times), height, width, 3), np.uint8)
         chosen = select(self._demuxer, self._video, times) if len(times) else []
+        scaled = Scaler((height, width), self._matrix)
         for index, (_, frame) in enumerate(chosen):
             if index and frame is chosen[index - 1][1]:
                 pixels[index] = pixels[index - 1]
                 continue
-            if frame.width * frame.height > self._limits.pixels:
-                raise MediaError(self._demuxer.name, Fault.TOO_LARGE, f"a picture of {frame.width}x{frame.height}")
-            pixels[index] = rgb(frame, self._matrix, (height, width))
+            pixels[index] = scaled(self._bounded(frame))
         return Frames(pixels, np.array([time for time, _ in chosen], np.float64))
+
+    def _bounded(self, frame: Any) -> Any:
+        """A frame that is not too large: it may be another size than the first."""
+        if frame.width * frame.height > self._limits.pixels:
+            raise MediaError(self._demuxer.name, Fault.TOO_LARGE, f"a picture of {frame.width}x{frame.height}")
+        return frame
 
     def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Every picture from the first to the last with its time in seconds: `[H, W, 3]` RGB, upright, at its own size.
@@ -127,15 +134,9 @@ class PyAVMedia:
         """
         if self._video is None or self.info.video is None:
             raise MediaError(self._demuxer.name, Fault.NO_VIDEO, "it has no picture")
-        size, last = (self.info.video.height, self.info.video.width), -math.inf
-        next(self._demuxer.approaches(self._video, self._video.start))
-        for time, frame in frames(self._demuxer, self._video, []):
-            if time is None or time <= last:
-                continue  # a film cannot show a picture at no time, nor two at once
-            if frame.width * frame.height > self._limits.pixels:
-                raise MediaError(self._demuxer.name, Fault.TOO_LARGE, f"a picture of {frame.width}x{frame.height}")
-            last = time
-            yield time, rgb(frame, self._matrix, size)
+        scaled = Scaler((self.info.video.height, self.info.video.width), self._matrix)
+        for time, frame in play(self._demuxer, self._video):
+            yield time, scaled(self._bounded(frame))
 
     def sound(self, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
         """See `Media.sound`."""

@@ -52,6 +52,7 @@ class Track:
         exact: `end` is the stream's own, not the container's.
         by_dts: the container stores no presentation times (AVI): decoding order is all there is.
         delay: ticks by which the decoder holds back pictures, when `by_dts`.
+        skips: pictures that are not needed may be left out of decoding.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Track:
     exact: bool
     by_dts: bool = False
     delay: int = 0
+    skips: bool = False
 
     def seconds(self, ticks: int) -> float:
         """Container time to seconds on the recording's clock."""

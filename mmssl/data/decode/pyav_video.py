@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmssl.data.decode.pyav_demux import BROKEN, Demuxer, Track
+from mmssl.data.decode.pyav_skip import LONGEST, Needed
 from mmssl.errors import Fault, MediaError
 
 LEAP = 1.0  # s; a picture that is shown this much before its predecessor means that the clock restarts
@@ -46,11 +47,18 @@ def select(demuxer: Demuxer, track: Track, times: Sequence[float]) -> list[tuple
     Raises:
         MediaError: TRUNCATED, CORRUPT or BAD_TIMESTAMPS.
     """
+    forgiven = min(0.0005, float(track.tick) / 2)
+    skips = track.skips and times[-1] - times[0] < LONGEST
     for whole in demuxer.approaches(track, times[0]):
-        selection = Selection(times, min(0.0005, float(track.tick) / 2))
+        needed = Needed(demuxer, track, times, forgiven) if skips else None
+        selection = Selection(times, forgiven)
         lost: list[float] = []
-        if not _decode_into(selection, demuxer, track, lost, whole):
+        if not _decode_into(selection, demuxer, track, lost, whole, needed):
             continue
+        if needed and not lost and [frame.pts for _, frame in selection.chosen] != needed.stamps:
+            # The packets promised other pictures than came out (some are hidden or fail in silence): decode them all.
+            track.skips = False
+            return select(demuxer, track, times)
         for time, (shown, frame), key in zip(times, selection.chosen, selection.keys, strict=True):
             # A picture predicted from one that is lost is wrong, until the next keyframe.
             if frame.is_corrupt or any(key <= moment <= time for moment in lost):
@@ -59,14 +67,16 @@ def select(demuxer: Demuxer, track: Track, times: Sequence[float]) -> list[tuple
     raise AssertionError("the last approach always decides")
 
 
-def _decode_into(selection: Selection, demuxer: Demuxer, track: Track, lost: list[float], whole: bool) -> bool:
+def _decode_into(
+    selection: Selection, demuxer: Demuxer, track: Track, lost: list[float], whole: bool, needed: Needed | None
+) -> bool:
     """Decode until every time has its frame; False when decoding began too late, so that an earlier start must do it.
 
     `whole` says that this reads from the beginning of the file, the last resort.
     """
     started, untimed = False, 0
     earliest = max(selection.times[0], track.start) + selection.forgiven
-    for time, frame in frames(demuxer, track, lost):
+    for time, frame in frames(demuxer, track, lost, needed):
         if time is None:
             untimed += 1
             continue
@@ -84,35 +94,62 @@ def _decode_into(selection: Selection, demuxer: Demuxer, track: Track, lost: lis
             return True
     if not started and not whole:
         return False
-    _ended(selection, demuxer, track, lost, untimed)
+    _ended(selection.last, selection.times[-1], demuxer, track, lost, untimed)
     selection.finish()
     return True
 
 
-def _ended(selection: Selection, demuxer: Demuxer, track: Track, lost: list[float], untimed: int) -> None:
-    """The stream ended before every time had its frame: fine when it ends where it says, an error otherwise."""
-    if selection.last is None:
+def _ended(
+    final: tuple[float, Any] | None, wanted: float, demuxer: Demuxer, track: Track, lost: list[float], untimed: int
+) -> None:
+    """The stream ended with frame `final` before `wanted`: fine when it ends where it says, an error otherwise."""
+    if final is None:
         if untimed:
             raise MediaError(demuxer.name, Fault.BAD_TIMESTAMPS, "its pictures have no times; put it in a container")
         fault, detail = (Fault.CORRUPT, "no picture can be decoded") if lost else (Fault.TRUNCATED, "it has no picture")
         raise MediaError(demuxer.name, fault, detail)
-    time, frame = selection.last
+    time, frame = final
     step = float((frame.duration or 0) * track.tick) or 0.1
     end = time + step
-    if lost and max(lost) > time and selection.times[-1] > end + step:
+    if wanted <= end + step:
+        return
+    if lost and max(lost) > time:
         raise MediaError(demuxer.name, Fault.CORRUPT, f"no picture after {end:.2f} s can be decoded")
-    if selection.times[-1] > end + step and demuxer.cut_off(track, end + step):
+    if demuxer.cut_off(track, end + step):
         detail = f"the pictures end at {end:.2f} s of {track.end:.2f} s; copy or download it again"
         raise MediaError(demuxer.name, Fault.TRUNCATED, detail)
 
 
-def frames(demuxer: Demuxer, track: Track, lost: list[float]) -> Iterator[tuple[float | None, Any]]:
+def play(demuxer: Demuxer, track: Track) -> Iterator[tuple[float, Any]]:
+    """(seconds, frame) of a whole stream, each later than the one before.
+
+    Raises:
+        MediaError: TRUNCATED, CORRUPT or BAD_TIMESTAMPS.
+    """
+    final: tuple[float, Any] | None = None
+    lost: list[float] = []
+    untimed = 0
+    next(demuxer.approaches(track, track.start))
+    for time, frame in frames(demuxer, track, lost):
+        if lost:
+            raise MediaError(demuxer.name, Fault.CORRUPT, f"the picture at {lost[0]:.2f} s cannot be decoded")
+        if time is None:
+            untimed += 1
+        elif final is None or time > final[0]:
+            final = time, frame
+            yield final
+    _ended(final, track.end, demuxer, track, lost, untimed)
+
+
+def frames(
+    demuxer: Demuxer, track: Track, lost: list[float], needed: Needed | None = None
+) -> Iterator[tuple[float | None, Any]]:
     """(seconds, frame) from here to the end, in order of presentation; None for a frame without a time.
 
-    `lost` receives the second of each packet that does not decode.
+    `lost` receives the second of each packet that does not decode; `needed` leaves out pictures that are not.
     """
     previous: int | None = None
-    for packet in demuxer.packets(track):
+    for packet in needed.packets() if needed else demuxer.packets(track):
         try:
             decoded = packet.decode()
         except BROKEN:

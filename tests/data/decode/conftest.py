@@ -48,6 +48,7 @@ class Look:
     pixels: str = "yuv420p"
     rotation: int = 0  # counter-clockwise, to be applied by whoever shows it
     muxer: tuple[tuple[str, str], ...] = ()
+    sound_first: bool = False  # stream 0 is the sound
 
 
 @pytest.fixture(scope="session")
@@ -110,10 +111,11 @@ def _write(path: Path, look: Look) -> Film:
     events = [float(next(time for time in times if time >= zero + about)) for about in (0.8, 1.9)]
     with av.open(str(path), "w", options=dict(look.muxer)) as container:
         packets: list[Any] = []
+        if look.sound_first:
+            audio = _audio_stream(container, look)
         video = None if look.video is None else _video_stream(container, look)
-        audio = None
-        if look.audio is not None:
-            audio = container.add_stream(look.audio, rate=look.rate, layout=look.layout)
+        if not look.sound_first:
+            audio = _audio_stream(container, look)
         if video is not None:
             packets += _pictures(video, look, times, events)
         if audio is not None:
@@ -121,6 +123,10 @@ def _write(path: Path, look: Look) -> Film:
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             container.mux(packet)
     return Film(path, np.array([float(time) - zero for time in times]), tuple(event - zero for event in events))
+
+
+def _audio_stream(container: Any, look: Look) -> Any:
+    return None if look.audio is None else container.add_stream(look.audio, rate=look.rate, layout=look.layout)
 
 
 def _video_stream(container: Any, look: Look) -> Any:

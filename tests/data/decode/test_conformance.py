@@ -108,8 +108,11 @@ def test_the_frame_on_screen_at_each_time(case: Any, reader: Any, number: Callab
             np.testing.assert_allclose(shown.times, case.frames[expected], atol=0.0011)
 
 
-def test_before_the_first_and_after_the_last_frame(film: FilmMaker, reader: Any, number: Callable[..., int]) -> None:
-    made = film()
+@pytest.mark.parametrize("sound_first", [False, True])
+def test_before_the_first_and_after_the_last_frame(
+    film: FilmMaker, reader: Any, number: Callable[..., int], sound_first: bool
+) -> None:
+    made = film(sound_first=sound_first)
     with reader.open(str(made.path), "film") as media:
         shown = media.frames([-1.0, 0.0, 2.39, 2.6])
         assert [number(picture) for picture in shown.pixels] == [0, 0, 59, 59]

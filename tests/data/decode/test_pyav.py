@@ -36,6 +36,33 @@ def test_info(film: FilmMaker) -> None:
     assert info.duration == pytest.approx(2.9, abs=0.01)
 
 
+@pytest.mark.parametrize("sound_first", [False, True])
+def test_every_picture_in_order(film: FilmMaker, number: Callable[..., int], sound_first: bool) -> None:
+    made = film(sound_first=sound_first)
+    with PyAVReader().open(str(made.path), "film") as media:
+        media.frames([1.5])
+        played = list(media.pictures())
+        assert [number(picture) for _, picture in played] == list(range(60))
+        np.testing.assert_allclose([time for time, _ in played], made.frames, atol=1e-4)
+        np.testing.assert_allclose(media.picture_times(), made.frames, atol=1e-4)
+
+
+@pytest.mark.parametrize("gop", [12, 250])
+@pytest.mark.parametrize("size", [None, (24, 32)])
+def test_leaving_out_pictures_changes_none(film: FilmMaker, gop: int, size: tuple[int, int] | None) -> None:
+    path = str(film(gop=gop, b_frames=3).path)
+    with PyAVReader().open(path, "film") as media, PyAVReader().open(path, "film") as plain:
+        assert media._video is not None
+        assert plain._video is not None
+        plain._video.skips = False
+        for start in (0.3, 1.1, 0.0, 1.7):
+            times = np.linspace(start, start + 0.8, 7).tolist()
+            ours, theirs = media.frames(times, size), plain.frames(times, size)
+            np.testing.assert_array_equal(ours.pixels, theirs.pixels)
+            np.testing.assert_array_equal(ours.times, theirs.times)
+        assert media._video.skips
+
+
 def test_a_variable_rate_is_called_so(film: FilmMaker) -> None:
     with PyAVReader().open(str(film(steps=(20, 70, 40, 30), gop=250).path), "film") as media:
         assert media.info.video is not None
@@ -55,6 +82,22 @@ def test_turns_and_mirrors(turn: int, mirrored: bool) -> None:
     else:
         assert degrees((a, b, c, d)) == turn
     np.testing.assert_array_equal(oriented(pixels, (a, b, c, d)), expected)
+
+
+def test_the_first_sound_of_aac_is_decoded_with_its_priming(tmp_path: Path) -> None:
+    path = tmp_path / "tone.mp4"
+    rate = 16_000
+    wave = np.sin(2 * np.pi * 440 * np.arange(rate) / rate)[None].astype(np.float32)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono", bit_rate=96_000)
+        frame = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+        frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    with PyAVReader().open(str(path), "tone") as media:
+        for _ in range(2):
+            sound = media.sound(0.0, 4_000, rate)
+            # Without the frame before it, the first 1024 samples fade in.
+            assert np.sqrt(np.mean((sound[200:900] - wave[0, 200:900]) ** 2)) < 0.1
 
 
 def test_cover_art_is_no_video(tmp_path: Path) -> None:
