@@ -24,50 +24,64 @@ import json, os, signal, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+torch.distributed.init_process_group("gloo")
+from mmssl.errors import TrainingError
 from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 
-page, data, folder, how, settings = sys.argv[1:]
-recipe = Recipe(Path(page), {"data": data, **json.loads(settings)})
-run = recipe.build()
-rank, calls = int(os.environ["RANK"]), iter(range(1, 1000))
+page, folder, settings, *ways = sys.argv[1:]
+recipe, rank, ends = Recipe(Path(page), json.loads(settings)), int(os.environ["RANK"]), []
+for way in ways:
+    run, calls = recipe.build(), iter(range(1, 1000))
 
-def after_step(progress):
-    if next(calls) == 4 and rank == 1:
-        if how == "signal":
-            os.kill(os.getpid(), signal.SIGTERM)
-        if how == "raise":
-            raise RuntimeError("an accident on process 1")
-        if how == "bad":
-            run.objective.heads["audio"].weight.data.fill_(float("nan"))
+    def after_step(progress):
+        if next(calls) == 4 and rank == 1:
+            if way == "signal":
+                os.kill(os.getpid(), signal.SIGTERM)
+            if way == "raise":
+                raise RuntimeError("an accident on process 1")
+            if way == "bad":
+                run.objective.heads["audio"].weight.data.fill_(float("nan"))
 
-run.objective.after_step = after_step
-train(run, Path(folder), recipe=recipe)
+    run.objective.after_step = after_step
+    try:
+        train(run, Path(folder) / way, recipe=recipe)
+        ends.append("end")
+    except (SystemExit, TrainingError) as end:
+        ends.append(str(end))
+Path(folder, f"ends-{rank}.json").write_text(json.dumps(ends))
+torch.distributed.destroy_process_group()
 """
 
 
-def two(page: Path, data: Path, folder: Path, how: str) -> list[subprocess.CompletedProcess[str]]:
+def arguments(page: Path, data: Path, folder: Path, *ways: str) -> list[str]:
+    (folder / "program.py").write_text(PROGRAM)
+    return [str(folder / "program.py"), str(page), str(folder), json.dumps({"data": str(data), **SETTINGS}), *ways]
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+@pytest.fixture(scope="module")
+def two(page: Path, recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders of three runs of two processes, `go`, `signal` and `bad`, and how each process ended them."""
+    folder = tmp_path_factory.mktemp("two")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "WORLD_SIZE": "2"}
-    environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, "-c", PROGRAM, str(page), str(data), str(folder), how, json.dumps(SETTINGS)]
+    environment = {**ENVIRONMENT, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command = [sys.executable, *arguments(page, recordings, folder, "go", "signal", "bad")]
     started = [
-        subprocess.Popen(
-            command,
-            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        subprocess.Popen(command, env={**environment, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
         for rank in range(2)
     ]
-    outputs = [process.communicate(timeout=120) for process in started]
-    return [
-        subprocess.CompletedProcess(command, process.returncode, *output)
-        for process, output in zip(started, outputs, strict=True)
-    ]
+    errors = [process.communicate(timeout=200)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], "\n".join(errors)
+    return folder
+
+
+def ends(folder: Path, way: int) -> list[str]:
+    return [json.loads((folder / f"ends-{rank}.json").read_text())[way] for rank in range(2)]
 
 
 def losses(folder: Path) -> list[float]:
@@ -75,47 +89,36 @@ def losses(folder: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch without gloo")
-def test_two_processes_equal_one(build: Any, page: Path, recordings: Path, tmp_path: Path) -> None:
-    for process in two(page, recordings, tmp_path / "two", "go"):
-        assert process.returncode == 0, process.stderr
+def test_two_processes_equal_one(build: Any, two: Path, tmp_path: Path) -> None:
+    assert ends(two, 0) == ["end", "end"]
     recipe: Recipe = build(**SETTINGS)
-    train(recipe.build(), tmp_path / "one", recipe=recipe)
-    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-6)
-    one, both = (Checkpoints(tmp_path / name / "checkpoints").read(6).parts["model"] for name in ("one", "two"))
+    train(recipe.build(), tmp_path, recipe=recipe)
+    assert losses(two / "go") == pytest.approx(losses(tmp_path), rel=1e-6)
+    one, both = (Checkpoints(folder / "checkpoints").read(6).parts["model"] for folder in (tmp_path, two / "go"))
     assert one.keys() == both.keys()
     for name, tensor in one.items():
         torch.testing.assert_close(tensor, both[name], rtol=1e-6, atol=1e-6)
 
 
-def test_a_signal_to_one_stops_both_after_the_same_step(page: Path, recordings: Path, tmp_path: Path) -> None:
-    processes = two(page, recordings, tmp_path / "run", "signal")
-    assert [process.returncode for process in processes] == [143, 143], processes[0].stderr
-    assert Checkpoints(tmp_path / "run" / "checkpoints").steps() == [3, 4]
+def test_a_signal_to_one_stops_both_after_the_same_step(two: Path) -> None:
+    assert ends(two, 1) == ["143", "143"]
+    assert Checkpoints(two / "signal" / "checkpoints").steps() == [3, 4]
 
 
-def test_a_bad_loss_of_one_stops_both(page: Path, recordings: Path, tmp_path: Path) -> None:
-    first, second = two(page, recordings, tmp_path / "run", "bad")
-    assert "step 5: the loss is nan, for clips" in second.stderr
-    assert "but nan over all processes" in first.stderr
-    assert Checkpoints(tmp_path / "run" / "checkpoints").steps() == [3]
+def test_a_bad_loss_of_one_stops_both(two: Path) -> None:
+    first, second = ends(two, 2)
+    assert "but nan over all processes" in first
+    assert "step 5: the loss is nan, for clips" in second
+    assert Checkpoints(two / "bad" / "checkpoints").steps() == [3]
 
 
 @pytest.mark.slow
 def test_under_torchrun_one_that_fails_ends_all_at_once(page: Path, recordings: Path, tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(program)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += arguments(page, recordings, tmp_path, "raise")
     start = time.perf_counter()
-    done = subprocess.run(
-        [*command, str(page), str(recordings), str(tmp_path / "run"), "raise", json.dumps(SETTINGS)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, env=ENVIRONMENT)
     assert done.returncode != 0
     assert "an accident on process 1" in done.stderr
     assert time.perf_counter() - start < 60
-    assert Checkpoints(tmp_path / "run" / "checkpoints").steps() == [3]
+    assert Checkpoints(tmp_path / "raise" / "checkpoints").steps() == [3]
