@@ -16,7 +16,7 @@ from mmssl.applications.measure import Measured
 from mmssl.applications.model import Model
 from mmssl.evaluate.evidence import at_frames, shown, views
 from mmssl.evaluate.held_out import held_out, middle
-from mmssl.evaluate.ranks import ExpectedTies, place_embeddings, same
+from mmssl.evaluate.ranks import ExpectedTies, place_embeddings
 from mmssl.evaluate.retrieval import answers
 from mmssl.evaluate.vectors import HeldOut
 
@@ -43,8 +43,8 @@ def recall_curves(held: HeldOut, path: Path) -> None:
     for query, item in permutations(names, 2):
         asked, found = held.vectors[query], held.vectors[item]
         rows = (asked.valid & found.valid).nonzero()[:, 0]
-        right = answers(asked, found, held.index)[rows]
-        places = place_embeddings(asked.embeddings[rows], found.embeddings[rows], same(right, right))
+        right = answers(held, query, item, rows)
+        places = place_embeddings(asked.embeddings[rows], found.embeddings[rows], right)
         ks = np.unique(np.geomspace(1, places.gallery, 40).astype(int))
         line = plot.plot(ks, [float(ExpectedTies().hit(places, int(k)).mean()) for k in ks], label=f"{query} to {item}")
         chance = [float(ExpectedTies().hit(places.chance(), int(k)).mean()) for k in ks]

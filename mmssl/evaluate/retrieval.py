@@ -17,8 +17,8 @@ from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.gains import Gain, linear_gain, ndcg
 from mmssl.evaluate.held_out import middle
 from mmssl.evaluate.interval import described, mean, median
-from mmssl.evaluate.ranks import ExpectedTies, Ties, place_embeddings, same
-from mmssl.evaluate.vectors import HeldOut, Vectors, embed_held_out
+from mmssl.evaluate.ranks import ExpectedTies, Relevant, Ties, place_embeddings, same
+from mmssl.evaluate.vectors import HeldOut, embed_held_out
 from mmssl.objective import Objective
 
 Graded = Callable[[str, str], float]  # how relevant an item of the second label is to a query of the first, at least 0
@@ -35,18 +35,42 @@ def numbered(words: tuple[str, ...]) -> Tensor:
     return torch.tensor([numbers.setdefault(word, len(numbers)) for word in words])
 
 
-def answers(query: Vectors, item: Vectors, index: Tensor) -> Tensor:
-    """`[N]` int64, equal for what answers each other: the same recording, or with text the same words."""
-    captions = query.captions or item.captions
-    return numbered(captions) if captions else index
+def answers(held: HeldOut, query: str, item: str, rows: Tensor) -> Relevant:
+    """The right answers among `[R]` rows of two modalities: the same recording, and one that has the same words.
+
+    A caption is a right answer to every recording that has it among its captions, and the other way round.
+    """
+    chosen = rows.tolist()
+    numbers = torch.arange(len(chosen))
+    words = held.vectors[query].captions or held.vectors[item].captions
+    if not words:
+        return same(numbers, numbers)
+    owners: dict[str, list[int]] = {}
+    for place, row in enumerate(chosen):
+        for caption in held.captions[row]:
+            owners.setdefault(caption, []).append(place)
+    asked = bool(held.vectors[query].captions)
+    sayers: dict[str, list[int]] = {}
+    for place, row in enumerate(chosen):
+        sayers.setdefault(words[row], []).append(place)
+
+    def relevant(span: slice) -> Tensor:
+        mask = torch.zeros(len(chosen[span]), len(chosen), dtype=torch.bool)
+        for line, row in enumerate(chosen[span]):
+            mask[line, line + (span.start or 0)] = True
+            for caption in [words[row]] if asked else held.captions[row]:
+                mask[line, (owners if asked else sayers).get(caption, [])] = True
+        return mask
+
+    return relevant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retrieval:
     """Retrieval in every ordered pair of modalities, on one window in the middle of each recording.
 
-    A recording that lacks a modality is neither query nor item of a pair with it. Items whose caption is word for word
-    the query's count as right answers; equal scores count as `ties` says, the mean over their orders by default.
+    A recording that lacks a modality is neither query nor item of a pair with it. Recordings that have the query's
+    caption word for word are right answers; equal scores count as `ties` says, the mean over their orders by default.
 
     Attributes:
         clips: the data.
@@ -109,9 +133,8 @@ class Retrieval:
         if not len(rows):
             raise EvaluationError(f"{prefix}: no recording has both; look at `mmssl probe`")
         questions, gallery = asked.embeddings[rows], found.embeddings[rows]
-        right = answers(asked, found, held.index)[rows]
         try:
-            places = place_embeddings(questions, gallery, same(right, right))
+            places = place_embeddings(questions, gallery, answers(held, query, item, rows))
         except EvaluationError as error:
             raise EvaluationError(f"{prefix}: {error}") from error
         chance, numbers = places.chance(), dict[str, float]()

@@ -38,12 +38,14 @@ class HeldOut:
         vectors: by modality, and by language as "text.de".
         index: `[N]` int64, numbers of the recordings.
         labels: of the recordings, "" where there is none.
+        captions: of the recordings, all that each has, in any language.
         left_out: recordings that could not be read.
     """
 
     vectors: dict[str, Vectors]
     index: Tensor
     labels: tuple[str, ...]
+    captions: tuple[frozenset[str], ...]
     left_out: int
 
 
@@ -98,13 +100,15 @@ def embed_held_out(
     vectors = {modality: Vectors(torch.cat(parts), torch.cat(valid[modality])) for modality, parts in rows.items()}
     if "text" in vectors:
         text, language = vectors["text"], opened.settings.language
-        captions = tuple(caption_of(opened, *place, language) for place in places)
-        vectors["text"] = Vectors(text.embeddings, text.valid, captions)
+        words = tuple(caption_of(opened, *place, language) for place in places)
+        vectors["text"] = Vectors(text.embeddings, text.valid, words)
         found = languages_of(opened, numbers) if languages is None and not language else languages or ()
         for name in found:
             vectors[f"text.{name}"] = _in_language(objective, opened, places, name, batch_size)
-    labels = tuple(opened.recordings[number].label for number in numbers)
-    return HeldOut(vectors, torch.tensor(numbers), labels, len(skipped.reasons))
+    recordings = [opened.recordings[number] for number in numbers]
+    labels = tuple(recording.label for recording in recordings)
+    captions = tuple(frozenset(caption.text for caption in recording.captions) for recording in recordings)
+    return HeldOut(vectors, torch.tensor(numbers), labels, captions, len(skipped.reasons))
 
 
 def _in_language(

@@ -10,7 +10,9 @@ from torch import Tensor
 from mmssl.data.clips import Clips
 from mmssl.data.recordings import Caption, Recording
 from mmssl.errors import EvaluationError, UsageError
-from mmssl.evaluate.retrieval import Retrieval
+from mmssl.evaluate.held_out import middle
+from mmssl.evaluate.retrieval import Retrieval, answers
+from mmssl.evaluate.vectors import embed_held_out
 from mmssl.objective import Objective
 
 MakeClips = Callable[..., Clips]
@@ -71,6 +73,20 @@ def test_identical_captions_are_right_answers(memory_clips: MakeClips, given: Ma
     assert numbers["retrieval/text-video/R@1"] == numbers["retrieval/video-text/R@1"] == 1
     assert numbers["retrieval/text-video/R@1/chance"] == pytest.approx((2 / 3 + 2 / 3 + 1 / 3) / 3)
     assert numbers["retrieval/audio-video/R@1/chance"] == pytest.approx(1 / 3)
+
+
+def test_words_of_any_caption_of_a_recording_count(memory_clips: MakeClips, given: MakeObjective) -> None:
+    # The loader draws one caption a recording; "dog" is said of recording 1 too, whichever it drew there.
+    captions = [[Caption("dog")], [Caption("hound"), Caption("dog")], [Caption("cat")]]
+    held = embed_held_out(
+        given(video=torch.eye(3), audio=torch.eye(3), text=torch.eye(3)), middle(memory_clips(3, captions))
+    )
+    rows = torch.arange(3)
+    drawn = held.vectors["text"].captions[1] == "dog"
+    found = answers(held, "text", "video", rows)(slice(0, 3)).tolist()
+    assert found == [[True, True, False], [drawn, True, False], [False, False, True]]
+    found = answers(held, "video", "text", rows)(slice(1, 3)).tolist()
+    assert found == [[True, True, False], [False, False, True]]
 
 
 def test_missing_modalities_leave_both_sides(memory_clips: MakeClips, given: MakeObjective) -> None:

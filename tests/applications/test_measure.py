@@ -1,0 +1,99 @@
+"""The commands `evaluate` and `localize` from end to end, with a tiny model on a few films."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from mmssl.applications import model as model_module
+from mmssl.applications.calibration import read_calibration
+from mmssl.applications.measure import measure
+from mmssl.applications.model import Model
+from mmssl.cli.app import app
+from mmssl.cli.tables import show
+from mmssl.errors import UsageError
+from mmssl.evaluate.table import rows, shown
+
+Film = Callable[..., Path]
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def films(make_film: Film, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Films with captions in two languages and a label, and a file of boxes beside the folder."""
+    folder = tmp_path_factory.mktemp("set") / "films"
+    folder.mkdir()
+    for number in range(COUNT):
+        make_film(seconds=1.2, height=32 + 2 * number, width=64).rename(folder / f"film{number}.mp4")
+        told = {"captions": [{"text": "red ball", "language": "en"}, {"text": "rot", "language": "de"}]}
+        (folder / f"film{number}.json").write_text(json.dumps({**told, "label": "ab"[number % 2]}))
+    boxes = [{"file": f"film{number}", "bbox": [[0.3, 0.2, 0.7, 0.8]]} for number in range(COUNT)]
+    (folder.parent / "boxes.json").write_text(json.dumps(boxes))
+    return folder
+
+
+def test_all_evaluations(tiny_model: Model, films: Path) -> None:
+    measured = measure(tiny_model, str(films), boxes=str(films.parent / "boxes.json"), batch_size=8)
+    numbers = measured.numbers
+    assert numbers["retrieval/audio-video/gallery"] == COUNT
+    # All have the same captions, so any answer is right.
+    for name in ("text-video/R@1", "text.de-video/R@1/chance", "video-text/R@1"):
+        assert numbers[f"retrieval/{name}"] == 1
+    assert "retrieval/audio-video/nDCG@30" in numbers
+    assert numbers["correspondence/clips"] == COUNT
+    assert numbers["localization/frames"] == COUNT
+    assert not measured.left_out
+
+
+def test_what_is_left_out_says_why(tiny_model: Model, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "--boxes" in measure(tiny_model, str(films)).left_out["localization"]
+    monkeypatch.setattr(tiny_model.objective, "comparable", False, raising=False)
+    measured = measure(tiny_model, str(films))
+    assert "one space" in measured.left_out["retrieval"]
+    assert not any(name.startswith("retrieval") for name in measured.numbers)
+    with pytest.raises(UsageError):
+        measure(tiny_model, str(films / "nowhere"))
+
+
+def test_commands(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
+    options = ["--json", str(tmp_path / "n.json"), "--plots", str(tmp_path / "plots"), "--workers", "0"]
+    boxes = ["--boxes", str(films.parent / "boxes.json")]
+    told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *boxes, *options])
+    assert told.exit_code == 0, told.output
+    assert "audio" in told.output
+    assert json.loads((tmp_path / "n.json").read_text())["numbers"]["retrieval/left-out"] == 0
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["heat.png", "recall.png", "similarity.png"]
+    kept = read_calibration(tmp_path)
+    assert kept is not None
+    assert str(films) in kept.origin
+    out = tmp_path / "out.mp4"
+    told = CliRunner().invoke(app, ["localize", str(tmp_path), str(films / "film0.mp4"), "--out", str(out)])
+    assert told.exit_code == 0, told.output
+    assert "sound as it was" in told.output
+    assert out.is_file()
+    assert out.with_suffix(".json").is_file()
+    assert len(list((tmp_path / "out-stills").iterdir())) == 4
+
+
+def test_tables() -> None:
+    numbers = {
+        "retrieval/left-out": 1.0, "retrieval/audio-video/R@10": 0.5, "retrieval/audio-video/R@10/low": 0.4,
+        "retrieval/audio-video/R@10/high": 0.6, "retrieval/audio-video/R@10/chance": 0.05,
+        "retrieval/audio-video/gallery": 200.0, "retrieval/text.de-video/R@10": 0.3,
+        "retrieval/text.de-video/R@10/chance": 0.05, "correspondence/accuracy": 0.9,
+        "localization/pointing": 0.8, "localization/center/pointing": 0.3, "localization/frames": 9.0,
+        "localization/universal/max/pIA": 0.01,
+    }  # fmt: skip
+    console = Console(width=80, record=True)
+    show(numbers, console)
+    text = console.export_text()
+    for part in ("0.40-0.60", "(0.05)", "of 200", "de", "0.900", "center", "universal/max/pIA", "not be read: 1"):
+        assert part in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+    first = rows({"a": 1.0, "a/low": 0.5, "a/high": 2.0, "a/chance": 0.1})
+    assert [row.text() for row in first] == [("1.000", "0.500 to 2.000", "0.100")]
+    assert [shown(value) for value in (0.1234, 12.34, 200.0)] == ["0.123", "12.3", "200"]
