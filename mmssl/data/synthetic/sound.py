@@ -139,10 +139,10 @@ def _background(samples: int, color: float, rng: np.random.Generator) -> Sound:
 def sound(scene: Scene, sample_rate: int) -> Sound:
     """`[seconds * sample_rate]` what is heard, in [-1, 1]; its root mean square is the scene's gain and nothing else's.
 
-    Sample n is of second `n / sample_rate - scene.offset` of the world.
+    Sample n is of second `n / sample_rate - scene.mix.offset` of the world.
     """
     samples = round(scene.seconds * sample_rate)
-    start = -scene.offset
+    start = -scene.mix.offset
     rng = scene.generator(1)
     mixed = np.zeros(samples, np.float32)
     for thing in (thing for thing in scene.things if thing.sounding):
@@ -150,8 +150,8 @@ def sound(scene: Scene, sample_rate: int) -> Sound:
         part = make(thing, start, samples, sample_rate, rng)
         mixed += np.float32(thing.loudness / max(1e-6, float(np.sqrt(np.mean(part**2))))) * part
     level = float(np.sqrt(np.mean(mixed**2)))
-    mixed += np.float32(level * 10 ** (scene.noise / 20)) * _background(samples, scene.noise_color, rng)
-    gain = 10 ** (scene.gain / 20) / float(np.sqrt(np.mean(mixed**2)))
+    mixed += np.float32(level * 10 ** (scene.mix.noise / 20)) * _background(samples, scene.mix.noise_color, rng)
+    gain = 10 ** (scene.mix.gain / 20) / float(np.sqrt(np.mean(mixed**2)))
     # A peak beyond full scale is rounded off, never answered by turning the whole clip down.
     full: Sound = np.tanh(mixed * np.float32(gain)).astype(np.float32)
     return full

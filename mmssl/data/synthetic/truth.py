@@ -150,10 +150,10 @@ def truth(scene: Scene, pixels: int, fps: int, sample_rate: int, narration: list
         sample_rate=sample_rate,
         main=scene.main,
         action=scene.things[scene.main].motion.name,
-        offset=scene.offset,
+        offset=scene.mix.offset,
         linked=scene.difficulty.linked,
-        noise=scene.noise,
-        gain=scene.gain,
+        noise=scene.mix.noise,
+        gain=scene.mix.gain,
         objects=[track(thing, i, times, shift, scene.seconds) for i, thing in enumerate(scene.things)],
         narration=narration,
     )

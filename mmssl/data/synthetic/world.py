@@ -74,6 +74,16 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """How the sound is laid under the picture; nothing of it is seen."""
+
+    noise: float  # decibels relative to the rest of the sound
+    noise_color: float  # power falls with frequency to this power
+    gain: float  # decibels of the whole sound's root mean square, relative to full scale
+    offset: float  # seconds by which sound comes after picture
+
+
+@dataclass(frozen=True)
 class Scene:
     """One clip before it is drawn and heard."""
 
@@ -85,10 +95,7 @@ class Scene:
     things: tuple[Thing, ...]  # the visible ones from back to front, then those outside the picture
     main: int  # which of them is heard for certain
     camera: Camera
-    noise: float  # decibels relative to the rest of the sound
-    noise_color: float  # power falls with frequency to this power
-    gain: float  # decibels of the whole sound's root mean square, relative to full scale
-    offset: float  # seconds by which sound comes after picture
+    mix: Mix
 
     @property
     def key(self) -> str:
@@ -181,10 +188,12 @@ def scene(seed: int, split: str, number: int, difficulty: Difficulty, seconds: f
         things=tuple(shown),
         main=main,
         camera=_camera(rng, difficulty.jitter),
-        noise=float(rng.uniform(*difficulty.noise)),
-        noise_color=float(rng.uniform(0, 2)),
-        gain=float(rng.uniform(-30, -22)),
-        offset=float(rng.uniform(-1, 1)) * difficulty.max_offset + 0.0,
+        mix=Mix(
+            noise=float(rng.uniform(*difficulty.noise)),
+            noise_color=float(rng.uniform(0, 2)),
+            gain=float(rng.uniform(-30, -22)),
+            offset=float(rng.uniform(-1, 1)) * difficulty.max_offset + 0.0,
+        ),
     )
 
 

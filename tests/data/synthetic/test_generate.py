@@ -106,7 +106,7 @@ def test_difficulty_is_what_it_says() -> None:
     assert all(sum(thing.sounding and thing.visible for thing in s.things) == 1 for s in scenes["default"])
     assert sum(any(not thing.visible for thing in s.things) for s in scenes["hard"]) in range(15, 46)
     assert not any(not thing.visible for s in scenes["easy"] for thing in s.things)
-    noisy = [s.noise for s in scenes["hard"]]
+    noisy = [s.mix.noise for s in scenes["hard"]]
     assert -20 <= min(noisy) < max(noisy) <= -3
     assert easy().jitter < Difficulty().jitter < hard().jitter
 

@@ -19,7 +19,7 @@ Film = Any
 def _alone(number: int, **thing: Any) -> Scene:
     """An easy scene with some attributes of its only object set."""
     drawn = scene(0, "train", number, easy())
-    return replace(drawn, things=(replace(drawn.things[0], **thing),), noise=-90.0)
+    return replace(drawn, things=(replace(drawn.things[0], **thing),), mix=replace(drawn.mix, noise=-90.0))
 
 
 def _struck(number: int, **thing: Any) -> Scene:
@@ -100,17 +100,17 @@ def test_loudness_is_drawn_and_nothing_else() -> None:
     scenes = [scene(0, "train", number, Difficulty()) for number in range(40)]
     for drawn in scenes[:12]:
         level = 20 * np.log10(np.sqrt(np.mean(sound(drawn, RATE).astype(np.float64) ** 2)))
-        assert level == pytest.approx(drawn.gain, abs=0.5)
-    assert max(s.gain for s in scenes) - min(s.gain for s in scenes) > 6
+        assert level == pytest.approx(drawn.mix.gain, abs=0.5)
+    assert max(s.mix.gain for s in scenes) - min(s.mix.gain for s in scenes) > 6
 
 
 def test_an_offset_moves_the_sound_by_exactly_that() -> None:
     drawn = _struck(4, kind="heart")
-    still, moved = sound(drawn, RATE), sound(replace(drawn, offset=0.25), RATE)
+    still, moved = sound(drawn, RATE), sound(replace(drawn, mix=replace(drawn.mix, offset=0.25)), RATE)
     shift = round(0.25 * RATE)
     assert np.corrcoef(still[:-shift], moved[shift:])[0, 1] > 0.999
     assert np.abs(moved[:shift]).max() > 0.01 or not len(drawn.things[0].motion.events(-0.8, 0.0))
-    drifting = [scene(0, "train", n, Difficulty(max_offset=0.5)).offset for n in range(40)]
+    drifting = [scene(0, "train", n, Difficulty(max_offset=0.5)).mix.offset for n in range(40)]
     assert -0.5 <= min(drifting) < -0.3 < 0.3 < max(drifting) <= 0.5
 
 
@@ -130,7 +130,7 @@ def test_an_unlinked_world_keeps_all_but_the_link() -> None:
     for number in range(5):
         drawn = scene(0, "train", number, Difficulty(linked=False))
         other = unlinked(drawn)
-        assert (other.gain, other.noise, other.offset, other.key) == (drawn.gain, drawn.noise, drawn.offset, drawn.key)
+        assert (other.mix, other.key, other.camera) == (drawn.mix, drawn.key, drawn.camera)
         assert other.things != drawn.things
         heard, wrong = sound(drawn, RATE), sound(other, RATE)
         assert abs(np.corrcoef(heard, wrong)[0, 1]) < 0.5
