@@ -1,7 +1,6 @@
 """`Model`, a trained run in use: words, sounds, films and pictures become vectors of one space.
 
-model = mmssl.load("runs/quickstart")
-model.embed(text="a red ball bouncing") @ model.embed(video="clip.mp4").T
+`mmssl.load("runs/quickstart").embed(text="a red ball bouncing")`
 """
 
 import hashlib
@@ -21,17 +20,15 @@ from mmssl.applications.inputs import Array, audio_batch, image_batch, text_batc
 from mmssl.applications.localize import Localizer, Located, Threshold, Watch
 from mmssl.applications.moments import Hit
 from mmssl.applications.search import open_index, search
-from mmssl.applications.windows import read_windows, window_starts
+from mmssl.applications.windows import read_windows, recorded, window_starts
 from mmssl.batch import Batch, Modality
 from mmssl.data.clip import ClipFormat
-from mmssl.data.decode.reader import Media, Reader, Source
-from mmssl.errors import Fault, MediaError, UsageError
+from mmssl.data.decode.reader import Reader, Source
+from mmssl.errors import UsageError
 from mmssl.objective import Objective
 from mmssl.run import Run
 from mmssl.training.folder import load_run
 from mmssl.training.processes import find_device
-
-_FAULTS: dict[Modality, Fault] = {"video": Fault.NO_VIDEO, "audio": Fault.NO_AUDIO}
 
 
 def load(folder: str | Path, device: str = "auto") -> "Model":
@@ -144,7 +141,7 @@ class Model:
         Args:
             source: a path or an open file.
             stride: seconds between windows; half a window when None.
-            modalities: to embed, all of which the recording must have; None takes those that it has.
+            modalities: to embed, which the recording must have; None takes those that it has.
             name: of the recording in messages; the path when None.
 
         Returns:
@@ -160,7 +157,11 @@ class Model:
         if not stride > 0:
             raise UsageError(f"stride is {stride}; give seconds above 0")
         with self.reader.open(source, name) as media:
-            wanted = self._wanted(media, name, modalities)
+            for modality in modalities or ():
+                self._require(modality)
+            wanted = recorded(
+                media, name, self.modalities if modalities is None else modalities, modalities is not None
+            )
             starts = window_starts(0.0, media.info.duration, self.format.seconds, stride)
             parts = [self._embed(batch) for batch in read_windows(media, starts, self.format, wanted)]
             ends = np.minimum(starts + self.format.seconds, media.info.duration)
@@ -233,8 +234,8 @@ class Model:
         """
         self._require("video")
         self._require("audio")
-        known = None if self.folder is None else read_calibration(self.folder)
-        chosen = known if threshold is None else Threshold(threshold, "as it was given")
+        kept = None if self.folder is None else read_calibration(self.folder)
+        chosen = kept if threshold is None else Threshold(threshold, "as it was given")
         localizer = Localizer(self.objective, self.device, self.format, chosen, stride)
         if out is None:
             return localizer.track(path, watch)
@@ -246,18 +247,4 @@ class Model:
 
     def _require(self, modality: Modality) -> None:
         if modality not in self.modalities:
-            has = ", ".join(self.modalities)
-            raise UsageError(f"this model has no encoder of {modality}; it has {has}")
-
-    def _wanted(self, media: Media, name: str, modalities: Sequence[Modality] | None) -> list[Modality]:
-        there: dict[Modality, bool] = {"video": media.info.video is not None, "audio": media.info.audio is not None}
-        for modality in modalities or ():
-            self._require(modality)
-            if not there.get(modality, False):
-                raise MediaError(name, _FAULTS[modality], f"it has no {modality} to embed")
-        wanted = [m for m in self.modalities if there.get(m, False) and (modalities is None or m in modalities)]
-        if not wanted:
-            raise MediaError(
-                name, Fault.UNSUPPORTED, f"it has none of {', '.join(self.modalities)} that the model reads"
-            )
-        return wanted
+            raise UsageError(f"this model has no encoder of {modality}; it has {', '.join(self.modalities)}")

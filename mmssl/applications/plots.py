@@ -43,6 +43,8 @@ def recall_curves(held: HeldOut, path: Path) -> None:
     for query, item in permutations(names, 2):
         asked, found = held.vectors[query], held.vectors[item]
         rows = (asked.valid & found.valid).nonzero()[:, 0]
+        if not len(rows):
+            continue
         right = answers(held, query, item, rows)
         places = place_embeddings(asked.embeddings[rows], found.embeddings[rows], right)
         ks = np.unique(np.geomspace(1, places.gallery, 40).astype(int))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mmssl.batch import Batch, Modality
 from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.reader import Media
+from mmssl.errors import Fault, MediaError
 
 
 def window_starts(begin: float, end: float, seconds: float, stride: float) -> NDArray[np.float64]:
@@ -28,6 +29,27 @@ def window_starts(begin: float, end: float, seconds: float, stride: float) -> ND
     if room - (starts[-1] - begin) >= stride / 10:
         starts = np.concatenate([starts, [end - seconds]])
     return starts
+
+
+def recorded(media: Media, name: str, wanted: Sequence[Modality], each: bool) -> list[Modality]:
+    """Which of the wanted modalities a recording has.
+
+    Args:
+        media: the open recording.
+        name: of it, for messages.
+        wanted: modalities; text is never in a recording.
+        each: every one of them must be there, else one is enough.
+
+    Raises:
+        MediaError: it lacks them.
+    """
+    there: dict[Modality, bool] = {"video": media.info.video is not None, "audio": media.info.audio is not None}
+    found = [modality for modality in wanted if there.get(modality, False)]
+    missing = [modality for modality in wanted if modality in there and not there[modality]]
+    if not found or (each and missing):
+        fault = Fault.NO_AUDIO if "audio" in missing else Fault.NO_VIDEO
+        raise MediaError(name, fault, f"it has no {' and no '.join(missing)} to embed")
+    return found
 
 
 def frame_times(starts: NDArray[np.float64], format: ClipFormat) -> NDArray[np.float64]:

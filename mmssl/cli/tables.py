@@ -63,7 +63,7 @@ def _cell(row: Row | None, chance: bool = True) -> str:
 
 
 def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) -> None:
-    pairs = {name: found for name, found in groups.items() if name}
+    pairs = {name: found for name, found in groups.items() if name and found["gallery"].value}
     metrics = [metric for metric in RETRIEVAL if any(metric in found for found in pairs.values())]
     table = _table("retrieval: value, 95 % interval, (chance)", metrics)
     for name, found in pairs.items():

@@ -120,18 +120,24 @@ class Retrieval:
         return self.judged(held)
 
     def judged(self, held: HeldOut) -> Mapping[str, float]:
-        """The numbers of embeddings that are there already."""
+        """The numbers of embeddings that are there already; a pair that no recording has is a gallery of 0.
+
+        Raises:
+            EvaluationError: embeddings are NaN, infinite or zero, or no recording has two modalities.
+        """
         numbers: dict[str, float] = {"retrieval/left-out": float(held.left_out)}
         for query, item in permutations(held.vectors, 2):
             if not (query.startswith("text") and item.startswith("text")):
                 numbers |= self._pair(held, query, item)
+        if not any(value for name, value in numbers.items() if name.endswith("/gallery")):
+            raise EvaluationError("retrieval: no recording has two of the modalities; look at `mmssl probe`")
         return numbers
 
     def _pair(self, held: HeldOut, query: str, item: str) -> Mapping[str, float]:
         asked, found, prefix = held.vectors[query], held.vectors[item], f"retrieval/{query}-{item}"
         rows = (asked.valid & found.valid).nonzero()[:, 0]
         if not len(rows):
-            raise EvaluationError(f"{prefix}: no recording has both; look at `mmssl probe`")
+            return {f"{prefix}/gallery": 0.0}
         questions, gallery = asked.embeddings[rows], found.embeddings[rows]
         try:
             places = place_embeddings(questions, gallery, answers(held, query, item, rows))

@@ -84,7 +84,8 @@ def test_tables() -> None:
         "retrieval/left-out": 1.0, "retrieval/audio-video/R@10": 0.5, "retrieval/audio-video/R@10/low": 0.4,
         "retrieval/audio-video/R@10/high": 0.6, "retrieval/audio-video/R@10/chance": 0.05,
         "retrieval/audio-video/gallery": 200.0, "retrieval/text.de-video/R@10": 0.3,
-        "retrieval/text.de-video/R@10/chance": 0.05, "correspondence/accuracy": 0.9,
+        "retrieval/text.de-video/R@10/chance": 0.05, "retrieval/text.de-video/gallery": 200.0,
+        "retrieval/video-text/gallery": 0.0, "correspondence/accuracy": 0.9,
         "localization/pointing": 0.8, "localization/center/pointing": 0.3, "localization/frames": 9.0,
         "localization/universal/max/pIA": 0.01,
     }  # fmt: skip

@@ -109,6 +109,16 @@ def test_what_is_refused(tiny_model: Model, make_film: Film) -> None:
         tiny_model.embed(video="gone.mp4")
 
 
+def test_a_sound_file_is_sound_alone(tiny_model: Model, tmp_path: Path) -> None:
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.ones(24_000), 16_000)
+    _, vectors = tiny_model.embed_windows(tmp_path / "a.wav")
+    assert list(vectors) == ["audio"]
+    with pytest.raises(MediaError, match=r"a\.wav: it has no video to embed"):
+        tiny_model.embed(video=tmp_path / "a.wav")
+
+
 def test_fingerprint_follows_the_weights(tiny_model: Model) -> None:
     kept = tiny_model.fingerprint
     other = Model(tiny_model.run, tiny_model.device)

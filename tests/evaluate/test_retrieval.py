@@ -97,6 +97,15 @@ def test_missing_modalities_leave_both_sides(memory_clips: MakeClips, given: Mak
     assert numbers["retrieval/audio-video/gallery"] == 3
 
 
+def test_a_pair_that_no_recording_has_is_an_empty_gallery(memory_clips: MakeClips, given: MakeObjective) -> None:
+    objective = given(video=torch.eye(3), audio=torch.eye(3), text=torch.eye(3))
+    unsaid = replace(memory_clips(3, [[Caption("dog", "en")], [], []]), language="de")
+    numbers = Retrieval(clips=unsaid)(objective)
+    assert numbers["retrieval/text-video/gallery"] == 0
+    assert "retrieval/text-video/R@1" not in numbers
+    assert numbers["retrieval/audio-video/R@1"] == 1
+
+
 def test_languages_are_told_apart(memory_clips: MakeClips, given: MakeObjective) -> None:
     captions = [[Caption("dog", "en"), Caption("hund", "de")], [Caption("cat", "en"), Caption("katze", "de")]]
     clips = memory_clips(2, captions)
