@@ -108,12 +108,9 @@ def heat_examples(model: Model, measured: Measured, path: Path) -> None:
 def save_plots(model: Model, measured: Measured, folder: Path) -> list[Path]:
     """All that the evaluation allows, as PNG."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
     if measured.held is not None:
         recall_curves(measured.held, folder / "recall.png")
         similarity(measured.held, folder / "similarity.png")
-        written += [folder / "recall.png", folder / "similarity.png"]
     if measured.evidence is not None:
         heat_examples(model, measured, folder / "heat.png")
-        written.append(folder / "heat.png")
-    return written
+    return [path for name in ("recall", "similarity", "heat") if (path := folder / f"{name}.png").is_file()]

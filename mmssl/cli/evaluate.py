@@ -16,6 +16,7 @@ def evaluate(
     ] = None,
     limit: Annotated[int, typer.Option(help="Recordings at most, the size of the gallery; 0: all.")] = 0,
     language: Annotated[str, typer.Option(help="Of the captions, such as de; all if not given.")] = "",
+    calibrate: Annotated[bool, typer.Option(help="Keep the score below which nothing in view sounds.")] = True,
     batch_size: Annotated[int, typer.Option(help="Clips at once.")] = 32,
     workers: Annotated[int, typer.Option(help="Processes that decode.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
@@ -24,7 +25,7 @@ def evaluate(
 
     Retrieval between all modalities, correspondence of picture and sound, and localization where the truth is known
     (the synthetic world, or --boxes). The score below which nothing in view sounds is kept in the run, for
-    `mmssl localize`.
+    `mmssl localize`, unless --no-calibrate.
 
     Example:
         mmssl evaluate runs/quickstart --data world/test --limit 200 --json numbers.json --plots plots
@@ -41,7 +42,7 @@ def evaluate(
     show(measured.numbers)
     for name, reason in measured.left_out.items():
         print(f"no {name}: {reason}")
-    if (kept := keep_calibration(run, measured.numbers, data)) is not None:
+    if calibrate and (kept := keep_calibration(run, measured.numbers, data)) is not None:
         print(f"{kept}: the score below which nothing in view sounds")
     if json is not None:
         told = {"run": str(run), "data": data, "limit": limit, "numbers": dict(measured.numbers)}

@@ -75,7 +75,7 @@ class BoxFile:
     """A JSON list of `{"file": name, "bbox": [[left, top, right, bottom], ...]}`, as of VGG-SS (Chen et al. 2021).
 
     Its boxes are those of the frame in the middle of a recording, so that frame alone is known. A recording is found
-    by the last part of its key.
+    by the last part of its key. Boxes without area, which VGG-SS has, are left out; one whose boxes all are is unknown.
     """
 
     path: str
@@ -89,14 +89,17 @@ class BoxFile:
         """
         try:
             entries = json.loads(Path(self.path).read_text(encoding="utf-8"))
-            return {e["file"]: tuple(checked(box, f"{self.path}: {e['file']}") for box in e["bbox"]) for e in entries}
+            boxes = {entry["file"]: [box for box in entry["bbox"] if area(box)] for entry in entries}
+            given = {entry["file"] for entry in entries if entry["bbox"]}
         except OSError as error:
             raise UsageError(
                 f"{self.path}: cannot read the boxes ({error.strerror}); give the path of a file"
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, IndexError) as error:
             form = 'a JSON list of {"file": ..., "bbox": [[left, top, right, bottom]]}'
             raise UsageError(f"{self.path}: not {form} ({error})") from error
+        known = {name: found for name, found in boxes.items() if found or name not in given}
+        return {name: tuple(checked(box, f"{self.path}: {name}") for box in found) for name, found in known.items()}
 
     def __call__(self, recording: Recording, times: Sequence[float]) -> Sequence[Sounding | None]:
         """Known in the middle alone."""

@@ -18,12 +18,21 @@ def test_box_file_knows_the_middle_frame(tmp_path: Path) -> None:
     assert truth(Recording("b", "mp4"), [1, 2]) == [None, None]
 
 
+def test_boxes_without_area_are_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "boxes.json"
+    flat = [0.2, 0.1, 0.2, 0.5]
+    told = [{"file": "a", "bbox": [flat, [0, 0, 1, 1]]}, {"file": "b", "bbox": [flat]}, {"file": "c", "bbox": []}]
+    file.write_text(json.dumps(told))
+    found = [BoxFile(str(file))(Recording(name, "mp4"), [0.0])[0] for name in "abc"]
+    assert found == [Sounding(((0, 0, 1, 1),)), None, Sounding(())]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "not a JSON list"),
         ('[{"file": "a"}]', "'bbox'"),
-        ('[{"file": "a", "bbox": [[1, 0, 0, 1]]}]', "a: .*no box"),
+        ('[{"file": "a", "bbox": [[0, 0, 2, 1]]}]', "a: .*no box"),
     ],
 )
 def test_broken_box_files(tmp_path: Path, text: str, message: str) -> None:
