@@ -7,8 +7,6 @@ heads of 128, decay 1e-5. Ours: the rate, batch and augmentation of L3-Net, Adam
 paper, not measured here: 81.9 % correspondence; nDCG@30 of 0.561 from picture to sound and 0.587 back (chance 0.407).
 """
 
-from dataclasses import replace
-
 from mmssl.data.clips import Clips
 from mmssl.encoders.audio_l3 import AudioL3
 from mmssl.encoders.image_l3 import ImageL3
@@ -66,7 +64,7 @@ def recipe(
         steps=steps,
         batch_size=batch_size,
         optimization=Optimization(lr=lr, weight_decay=1e-5, precision="bf16"),
-        evaluations={"held-out": Retrieval(clips=replace(clips, source=held_out))} if held_out else {},
+        evaluations={"held-out": Retrieval(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=5000,
         seed=seed,
     )

@@ -8,8 +8,6 @@ vector is the mean of its frames' vectors. No heads: the towers share a space al
 The temperature starts at 0.01, where CLIP's training ends. The settings of training are ours; not measured yet.
 """
 
-from dataclasses import replace
-
 from mmssl.data.clips import Clips
 from mmssl.data.tokens import OpenClipTokenizer
 from mmssl.encoders.clip_open import ClipImage, ClipText
@@ -60,7 +58,7 @@ def recipe(
         steps=steps,
         batch_size=batch_size,
         optimization=Optimization(lr=lr, warmup=steps // 20, precision="bf16"),
-        evaluations={"held-out": Retrieval(clips=replace(clips, source=held_out))} if held_out else {},
+        evaluations={"held-out": Retrieval(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=1000,
         seed=seed,
     )

@@ -8,8 +8,6 @@ in bf16 (derived), so 256 want a GPU of 139 GiB; several GPUs (torchrun) share t
 all its clips.
 """
 
-from dataclasses import replace
-
 from mmssl.data.clips import Clips
 from mmssl.encoders.audio_resnet import AudioResNet
 from mmssl.encoders.video_resnet import r2plus1d_18
@@ -61,7 +59,7 @@ def recipe(
         steps=steps,
         batch_size=batch_size,
         optimization=Optimization(lr=lr, warmup=steps // 20, precision="bf16", compile=compile),
-        evaluations={"held-out": Retrieval(clips=replace(clips, source=held_out))} if held_out else {},
+        evaluations={"held-out": Retrieval(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=5000,
         seed=seed,
     )

@@ -7,8 +7,6 @@ BERT by name or from a local folder (Devlin et al. 2019), ResNet-18 over log-mel
 measured on HowTo100M yet. A recording without captions still trains the pair of sight and sound.
 """
 
-from dataclasses import replace
-
 from mmssl.data.clips import Clips
 from mmssl.data.tokens import HubTokenizer
 from mmssl.data.window import AroundCaption
@@ -71,7 +69,7 @@ def recipe(
         steps=steps,
         batch_size=batch_size,
         optimization=Optimization(lr=lr, warmup=steps // 20, precision="bf16"),
-        evaluations={"held-out": Retrieval(clips=replace(clips, source=held_out))} if held_out else {},
+        evaluations={"held-out": Retrieval(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=5000,
         seed=seed,
     )

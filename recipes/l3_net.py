@@ -8,8 +8,6 @@ with a cosine, bf16. Reported for the paper, not measured here: 78 % corresponde
 Kinetics-Sounds.
 """
 
-from dataclasses import replace
-
 from mmssl.data.clips import Clips
 from mmssl.encoders.audio_l3 import AudioL3
 from mmssl.encoders.image_l3 import ImageL3
@@ -65,7 +63,7 @@ def recipe(
         steps=steps,
         batch_size=batch_size,
         optimization=Optimization(lr=lr, weight_decay=1e-5, precision="bf16"),
-        evaluations={"held-out": Correspondence(clips=replace(clips, source=held_out))} if held_out else {},
+        evaluations={"held-out": Correspondence(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=5000,
         seed=seed,
     )

@@ -4,8 +4,6 @@ mmssl synthesize world --clips 12000 --workers 8
 mmssl train recipes/world.py --data world/train --held-out world/valid --out runs/world
 """
 
-from dataclasses import replace
-
 from mmssl.data.clips import Clips
 from mmssl.data.hashing import HashTokenizer
 from mmssl.encoders.audio_resnet import AudioResNet
@@ -60,7 +58,7 @@ def recipe(
         steps=steps,
         batch_size=batch_size,
         optimization=Optimization(lr=lr, warmup=steps // 20, precision="bf16"),
-        evaluations={"held-out": Retrieval(clips=replace(clips, source=held_out), limit=1000)} if held_out else {},
+        evaluations={"held-out": Retrieval(clips=clips.of(held_out), limit=1000)} if held_out else {},
         evaluate_every=1000,
         seed=seed,
     )

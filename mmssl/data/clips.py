@@ -32,6 +32,10 @@ class Clips(ClipFormat):
     reader: Reader = field(default_factory=PyAVReader)
     order: Order = field(default_factory=Order)
 
+    def of(self, source: str) -> "Clips":
+        """The same cut of other recordings, as an evaluation on held-out ones wants."""
+        return replace(self, source=source)
+
     def open(self) -> "OpenClips":
         """List the recordings.
 
