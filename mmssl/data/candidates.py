@@ -21,7 +21,7 @@ def _distance(caption: Caption, span: tuple[float, float]) -> tuple[float, float
 def candidates(
     captions: Sequence[Caption], span: tuple[float, float], count: int, language: str, seed: int
 ) -> list[str]:
-    """At most `count` texts: the nearest in time first, then those about the whole recording, drawn by the seed.
+    """At most `count` texts: the nearest in time first, then those about the whole recording; ties drawn by the seed.
 
     Nearest in time rather than inside, as narration runs ahead of or behind what it names (Miech et al. 2020, MIL-NCE,
     §3.2).
@@ -34,9 +34,10 @@ def candidates(
         seed: of the clip.
     """
     fitting = [c for c in captions if c.text.strip() and (not language or c.language in ("", language))]
-    timed = sorted((c for c in fitting if c.start is not None), key=lambda caption: _distance(caption, span))
-    whole = [caption for caption in fitting if caption.start is None]
-    if whole and len(timed) < count:
-        drawn = np.argsort(mix(seed, _CAPTIONS, np.arange(len(whole))), kind="stable")
-        whole = [whole[int(number)] for number in drawn]
+    # Drawn first and sorted after: of captions equally near, such as one line in six languages, each has its turn.
+    drawn = [
+        fitting[int(number)] for number in np.argsort(mix(seed, _CAPTIONS, np.arange(len(fitting))), kind="stable")
+    ]
+    timed = sorted((c for c in drawn if c.start is not None), key=lambda caption: _distance(caption, span))
+    whole = [caption for caption in drawn if caption.start is None]
     return [caption.text for caption in [*timed, *whole][:count]]

@@ -32,6 +32,8 @@ def clean(text: str) -> str:
     Raises:
         ValueError: a lone surrogate, which no encoding can hold.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())  # most captions: nothing to drop or to compose, at a fiftieth of the time
     kept = (c for c in text if c in KEPT_CONTROLS or c in JOINERS or unicodedata.category(c) not in ("Cc", "Cf"))
     line = " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
     if any(unicodedata.category(c) == "Cs" for c in line):

@@ -1,0 +1,54 @@
+"""InfoNCE between sight, sound and words, small enough for two processor cores: four frames and 2 s of sound a clip.
+
+mmssl train recipes/quickstart.py --out runs/quickstart
+"""
+
+from mmssl.data.clips import Clips
+from mmssl.data.hashing import HashTokenizer
+from mmssl.encoders.audio_resnet import AudioResNet
+from mmssl.encoders.image_small import ImageSmall
+from mmssl.encoders.text_words import TextMean
+from mmssl.modules.front_ends import log_mel
+from mmssl.modules.resnet import batch_norm
+from mmssl.objectives.contrastive.info_nce import InfoNCE
+from mmssl.run import Optimization, Run
+
+
+def recipe(
+    data: str = "quickstart/shards/train",
+    steps: int = 160,
+    batch_size: int = 64,
+    lr: float = 6e-3,
+    seconds: float = 2.0,
+    frames: int = 4,
+    pixels: int = 64,
+    seed: int = 0,
+) -> Run:
+    """The experiment.
+
+    Args:
+        data: folder, glob, manifest or shards to train on.
+        steps: optimizer steps.
+        batch_size: clips a step.
+        lr: highest learning rate.
+        seconds: of a clip.
+        frames: pictures a clip.
+        pixels: height and width of a picture.
+        seed: of weights, order and windows.
+    """
+    tokenizer = HashTokenizer(4096)
+    return Run(
+        data=Clips(source=data, seconds=seconds, frames=frames, pixels=pixels, words=24, tokenizer=tokenizer),
+        objective=InfoNCE(
+            video=ImageSmall(norm=batch_norm),
+            audio=AudioResNet(log_mel(), width=16, depths=(1, 1, 1), strides=(1, 2, 2), norm=batch_norm),
+            text=TextMean(tokenizer.size, 128),
+            dim=128,
+        ),
+        steps=steps,
+        batch_size=batch_size,
+        optimization=Optimization(lr=lr, warmup=steps // 20),
+        save_every=max(steps, 1),
+        seed=seed,
+        workers=1,
+    )
