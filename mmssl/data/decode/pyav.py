@@ -1,5 +1,6 @@
 """Decoding with PyAV (FFmpeg inside), the default: every container, exact times, file objects."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,6 +20,9 @@ from mmssl.data.decode.pyav_skip import may_skip
 from mmssl.data.decode.pyav_video import frames, play, select
 from mmssl.data.decode.reader import AudioInfo, Frames, MediaInfo, Source, VideoInfo
 from mmssl.errors import Fault, MediaError
+
+# Matroska has no field for the end of a stream, but a tag: hours, minutes and seconds.
+_ENDS = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -196,9 +200,8 @@ def _track(stream: Any, container: Any, zero: Fraction) -> Track:
     length: Fraction | None = None
     if stream.duration is not None:
         length = stream.duration * stream.time_base
-    elif "DURATION" in stream.metadata:  # Matroska: hours:minutes:seconds, of the stream's end
-        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-        length = Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds.strip("\0")) - start
+    elif told := _ENDS.match(stream.metadata.get("DURATION", "")):
+        length = Fraction(told[1]) * 3600 + Fraction(told[2]) * 60 + Fraction(told[3]) - start
     end = (
         start + length
         if length is not None

@@ -11,6 +11,7 @@ from mmssl.data.decode.pyav_demux import BROKEN, Demuxer, Track
 from mmssl.data.decode.timeline import MARGIN, Piece, mono, window
 from mmssl.errors import Fault, MediaError
 
+_DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 # Decoders of MP3 (bit reservoir), AAC (overlap) and Opus (80 ms, RFC 7845 4.6) need what came before to be right.
 PREROLL = 0.12  # s
 SLACK = 0.1  # s, by which the end of a stream may differ from what its container says: one packet of AAC at 8 kHz
@@ -92,10 +93,20 @@ def decoded(demuxer: Demuxer, track: Track, begin: float, lost: list[float]) -> 
 
 
 def _piece(frame: Any, track: Track, follows: float) -> Piece:
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    samples = _samples(frame)
     time = follows if frame.pts is None else float(frame.pts * frame.time_base - track.zero)
     # Priming that a decoder leaves in (after a seek to the start) lies before the stream's start.
     early = max(0, round((track.start - time) * frame.sample_rate))
     return Piece(time + early / frame.sample_rate, frame.sample_rate, mono(samples[:, early:]))
+
+
+def _samples(frame: Any) -> NDArray[Any]:
+    """`[channels, n]` of a frame.
+
+    Not by its `to_ndarray`: with 8 channels and more PyAV 18.1 counts planes past the last, and reading one of those
+    ends the process.
+    """
+    channels, dtype = len(frame.layout.channels), np.dtype(_DTYPES[frame.format.name.removesuffix("p")])
+    if frame.format.is_planar:
+        return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in frame.planes[:channels]])
+    return np.frombuffer(frame.planes[0], dtype, frame.samples * channels).reshape(-1, channels).T

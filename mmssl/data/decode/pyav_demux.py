@@ -95,7 +95,13 @@ class Demuxer:
         self.container.close()
 
     def stream(self, track: Track) -> Any:
-        """The PyAV stream of a track, decoding in this thread: workers are the parallelism."""
+        """The PyAV stream of a track, decoding in this thread: workers are the parallelism.
+
+        Raises:
+            MediaError: CORRUPT when it was found the first time that the file was read, and not again.
+        """
+        if len(self.container.streams) <= track.index:
+            raise MediaError(self.name, Fault.CORRUPT, "its streams come and go")
         stream = self.container.streams[track.index]
         if not stream.codec_context.is_open:
             stream.codec_context.thread_count = 1

@@ -167,8 +167,9 @@ def _sounds(stream: Any, look: Look, events: list[float]) -> list[Any]:
     packets = []
     layout = av.AudioLayout(look.layout)
     for begin in range(0, len(wave), 1024):
-        planar = np.tile(wave[begin : begin + 1024].astype(np.float32), (len(layout.channels), 1))
-        frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=look.layout)
+        # Not planar: PyAV 18.1 miscounts 8 planes.
+        packed = np.repeat(wave[begin : begin + 1024].astype(np.float32), len(layout.channels))[None]
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=look.layout)
         frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
         frame.pts = round(look.audio_at * rate) + begin
         packets += stream.encode(frame)

@@ -180,3 +180,21 @@ def test_limits(film: FilmMaker, limits: Limits) -> None:
 
 def test_codecs_that_are_not_allowed(film: FilmMaker) -> None:
     assert fault(PyAVReader(codecs=frozenset({"aac"})), film().path) is Fault.UNSUPPORTED
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+def test_noise_in_a_file_gives_named_faults_alone(film: FilmMaker, suffix: str) -> None:
+    content = film(suffix=suffix, video="mpeg4" if suffix == "avi" else "libx264", muxer=FASTSTART * (suffix == "mp4"))
+    whole, named = content.path.read_bytes(), 0
+    for seed in range(40):
+        draws = np.random.default_rng(seed)
+        damaged = bytearray(whole[: draws.integers(100, len(whole)) if seed % 3 == 0 else len(whole)])
+        for _ in range(draws.integers(1, 30)):
+            damaged[draws.integers(0, len(damaged) if seed % 2 else min(3000, len(damaged)))] = draws.integers(0, 256)
+        try:
+            with PyAVReader().open(io.BytesIO(damaged), "the film") as media:
+                assert media.frames([0.1, 0.9, 1.7], (16, 16)).pixels.shape == (3, 16, 16, 3)
+                assert np.isfinite(media.sound(0.3, 8_000, 16_000)).all()
+        except MediaError:
+            named += 1
+    assert named > 0

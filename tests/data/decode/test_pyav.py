@@ -100,6 +100,13 @@ def test_the_first_sound_of_aac_is_decoded_with_its_priming(tmp_path: Path) -> N
             assert np.sqrt(np.mean((sound[200:900] - wave[0, 200:900]) ** 2)) < 0.1
 
 
+def test_eight_channels_do_not_end_the_process(film: FilmMaker) -> None:
+    # PyAV's own to_ndarray reads a ninth plane that is none.
+    with PyAVReader().open(str(film(audio="aac", layout="7.1", rate=48000).path), "film") as media:
+        sound = media.sound(0.5, 16_000, 16_000)
+    assert np.abs(sound).max() == pytest.approx(0.7 * 7 / 8, abs=0.02)  # the eighth channel is for low tones alone
+
+
 def test_cover_art_is_no_video(tmp_path: Path) -> None:
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w") as container:
