@@ -2,21 +2,20 @@
 
 One `add` writes its vectors to a new segment, then commits the rows that name it in one SQLite transaction. That
 commit is the moment at which they exist: a crash before it leaves a segment that nothing names, swept at the next add.
+A segment that a commit orphans is swept by a later writer, when no reader can still see the rows that named it.
 """
 
-import json
-import os
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mmssl.applications.loaded import Loaded
 from mmssl.applications.moments import Hit, IndexedRecording, Moments
-from mmssl.applications.nearest import Nearest
+from mmssl.applications.segments import read_segment, segment_file, sweep, write_segment
 from mmssl.batch import MODALITIES, Modality
 from mmssl.errors import CheckpointError, UsageError
 
@@ -24,162 +23,190 @@ FORMAT = 1
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings (
-    id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, path TEXT NOT NULL, fingerprint TEXT NOT NULL,
-    label TEXT NOT NULL, caption TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, source TEXT NOT NULL, member TEXT NOT NULL, path TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, label TEXT NOT NULL, caption TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS segments (id INTEGER PRIMARY KEY AUTOINCREMENT, rows INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS moments (
     segment INTEGER NOT NULL REFERENCES segments(id), row INTEGER NOT NULL,
     recording INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,
-    start REAL NOT NULL, end REAL NOT NULL, PRIMARY KEY (segment, row));
+    start REAL NOT NULL, end REAL NOT NULL, caption TEXT NOT NULL, PRIMARY KEY (segment, row));
 CREATE INDEX IF NOT EXISTS moments_recording ON moments(recording);
+CREATE INDEX IF NOT EXISTS recordings_source ON recordings(source);
 """
+_FIELDS = "key, source, member, path, fingerprint, label"
 
 
 class LocalIndex:
     """A `MomentIndex` in a folder.
 
     Args:
-        folder: made when it is missing and `model` is given.
-        model: fingerprint of the model; an index of another one is refused.
+        folder: of the index.
+        model: fingerprint of the model; an index of another one is refused, a missing one is made. None takes the one
+            that is there.
+        run: folder of the model's run, to be remembered.
 
     Raises:
         UsageError: no index there, or one of another model.
         CheckpointError: the index is damaged.
     """
 
-    def __init__(self, folder: Path, model: str | None = None) -> None:
+    def __init__(self, folder: Path, model: str | None = None, run: str = "") -> None:
         database = folder / "moments.sqlite"
         if model is None and not database.is_file():
             raise UsageError(f"{folder}: no index there; make one with: mmssl index RUN DATA --out {folder}")
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is a file; give a folder for the index")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._database = database
-        self._nearest: dict[tuple[Modality, ...], tuple[Nearest, Tensor]] = {}
+        self._loaded: dict[Modality, Loaded] = {}
+        self._revision = ""
         try:
-            self._open(model)
+            self._open(model, run)
         except sqlite3.DatabaseError as error:
             raise CheckpointError(f"{database}: not a readable index ({error}); build it again") from error
 
-    def _open(self, model: str | None) -> None:
-        with closing(self._connect()) as connection, connection:
-            connection.executescript(TABLES)
-            about = dict(connection.execute("SELECT name, value FROM about"))
-            if model is not None and not about:
-                about = {"format": str(FORMAT), "model": model}
-                connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
-        if about.get("format") != str(FORMAT):
-            raise CheckpointError(f"{self.folder}: index format {about.get('format')}, not {FORMAT}; build it again")
-        if model is not None and about["model"] != model:
-            raise UsageError(f"{self.folder}: made by another model; give a new folder with --out, or the run it is of")
-        self.model = about["model"]
+    def _open(self, model: str | None, run: str) -> None:
+        if model is not None:
+            with self._writing() as connection:
+                for statement in TABLES.split(";"):
+                    connection.execute(statement)
+                about = {"format": str(FORMAT), "model": model, "revision": "0"}
+                connection.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", about.items())
+        with self._reading() as connection:
+            told = dict(connection.execute("SELECT name, value FROM about"))
+        if told.get("format") != str(FORMAT):
+            raise CheckpointError(f"{self.folder}: index format {told.get('format')}, not {FORMAT}; build it again")
+        if model is not None and told["model"] != model:
+            was = f" ({told['run']})" if "run" in told else ""
+            raise UsageError(f"{self.folder}: made by another model{was}; give that run, or a new folder for the index")
+        if run and told.get("run") != run:
+            with self._writing() as connection:
+                connection.execute("INSERT OR REPLACE INTO about VALUES ('run', ?)", (run,))
+        self.model, self.run = told["model"], run or told.get("run", "")
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._database, timeout=30)
+        connection = sqlite3.connect(self._database, timeout=60, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
-    def __len__(self) -> int:
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One state of the database for several statements."""
         with closing(self._connect()) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One writer at a time, also between processes; all or nothing."""
+        with closing(self._connect()) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection  # closing without a commit undoes it
+            connection.execute("COMMIT")
+
+    def __len__(self) -> int:
+        with self._reading() as connection:
             return int(connection.execute("SELECT COUNT(*) FROM moments").fetchone()[0])
 
     def known(self) -> Mapping[str, str]:
         """Key to fingerprint of each recording that is in."""
-        with closing(self._connect()) as connection:
+        with self._reading() as connection:
             return dict(connection.execute("SELECT key, fingerprint FROM recordings"))
+
+    def keys_of(self, source: str) -> Collection[str]:
+        """Keys of the recordings that came from a source."""
+        with self._reading() as connection:
+            return {row[0] for row in connection.execute("SELECT key FROM recordings WHERE source = ?", (source,))}
 
     def add(self, entries: Sequence[tuple[IndexedRecording, Moments]]) -> None:
         """One segment and one transaction; see the head of this file."""
         if not entries:
             return
-        with closing(self._connect()) as connection, connection:
-            connection.execute("BEGIN IMMEDIATE")  # one writer at a time, also between processes
-            named = {row[0] for row in connection.execute("SELECT id FROM segments")}
-            for stray in self.folder.glob("segment-*"):
-                if int(stray.name.split("-")[1].split(".")[0]) not in named:
-                    stray.unlink()
-            segment = max(named, default=0) + 1
-            rows = self._write_segment(segment, [moments for _, moments in entries])
-            connection.execute("INSERT INTO segments VALUES (?, ?)", (segment, rows))
+        with self._writing() as connection:
+            sweep(self.folder, {row[0] for row in connection.execute("SELECT id FROM segments")})
+            segment = connection.execute("INSERT INTO segments (rows) VALUES (0)").lastrowid
+            assert segment is not None
+            rows = write_segment(segment_file(self.folder, segment), [moments for _, moments in entries])
+            connection.execute("UPDATE segments SET rows = ? WHERE id = ?", (rows, segment))
             row = 0
             for recording, moments in entries:
                 connection.execute("DELETE FROM recordings WHERE key = ?", (recording.key,))
+                values = [getattr(recording, name) for name in _FIELDS.split(", ")]
                 cursor = connection.execute(
-                    "INSERT INTO recordings (key, path, fingerprint, label, caption) VALUES (?, ?, ?, ?, ?)",
-                    (recording.key, recording.path, recording.fingerprint, recording.label, recording.caption),
+                    f"INSERT INTO recordings ({_FIELDS}, caption) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (*values, recording.caption),
                 )
-                for start, end in zip(moments.start, moments.end, strict=True):
-                    values = (segment, row, cursor.lastrowid, start, end)
-                    connection.execute("INSERT INTO moments VALUES (?, ?, ?, ?, ?)", values)
+                captions = moments.captions or [""] * len(moments.start)
+                for start, end, caption in zip(moments.start, moments.end, captions, strict=True):
+                    place = (segment, row, cursor.lastrowid, start, end, caption)
+                    connection.execute("INSERT INTO moments VALUES (?, ?, ?, ?, ?, ?)", place)
                     row += 1
-        self._nearest.clear()
+            self._changed(connection)
 
-    def _write_segment(self, segment: int, moments: Sequence[Moments]) -> int:
-        """A modality that a recording lacks is NaN, which no cosine can be mistaken for."""
-        counts = [len(part.start) for part in moments]
-        dim = next(vectors.shape[1] for part in moments for vectors in part.vectors.values())
-        tensors: dict[str, Tensor] = {}
-        for modality in MODALITIES:
-            parts = [
-                part.vectors.get(modality, torch.full((count, dim), torch.nan))
-                for part, count in zip(moments, counts, strict=True)
-            ]
-            tensors[modality] = torch.cat(parts).float().cpu().contiguous()
-        path = self.folder / f"segment-{segment:06d}.safetensors"
-        partial = path.with_suffix(".partial")
-        save_file(tensors, partial)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.rename(path)
-        return sum(counts)
+    def remove(self, keys: Collection[str]) -> None:
+        """Recordings with their moments; the vectors stay in their segment until all of it is gone."""
+        with self._writing() as connection:
+            sweep(self.folder, {row[0] for row in connection.execute("SELECT id FROM segments")})
+            connection.executemany("DELETE FROM recordings WHERE key = ?", [(key,) for key in keys])
+            self._changed(connection)
 
-    def vectors(self, modalities: Sequence[Modality]) -> tuple[Tensor, Tensor]:
-        """Mean of the unit vectors of the given modalities `[n, E]`, and (segment, row) of each `[n, 2]`.
+    @staticmethod
+    def _changed(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM segments WHERE id NOT IN (SELECT segment FROM moments)")
+        connection.execute("UPDATE about SET value = value + 1 WHERE name = 'revision'")
 
-        The dot product of a unit query with such a mean is the mean cosine, so one search serves several modalities.
-        """
-        with closing(self._connect()) as connection:
-            kept = connection.execute("SELECT segment, row FROM moments ORDER BY segment, row").fetchall()
-            segments = [row[0] for row in connection.execute("SELECT id FROM segments ORDER BY id")]
-        places = torch.tensor(kept, dtype=torch.int64).reshape(-1, 2)
-        means = []
-        for segment in segments:
-            path = self.folder / f"segment-{segment:06d}.safetensors"
-            if not path.is_file():
-                raise CheckpointError(f"{path}: this part of the index is gone; build the index again")
-            stored = load_file(path)
-            stacked = torch.stack([stored[modality] for modality in modalities])  # [M, n, E]
-            means.append(torch.nanmean(stacked, 0)[places[places[:, 0] == segment, 1]])
-        joined = torch.cat(means) if means else torch.empty(0, 1)
-        present = ~joined.isnan().any(1)
-        return joined[present], places[present]
+    def _load(self, modalities: Sequence[Modality]) -> list[Loaded]:
+        """Vectors of the modalities as the index now is, read once."""
+        with self._reading() as connection:
+            (revision,) = connection.execute("SELECT value FROM about WHERE name = 'revision'").fetchone()
+            if revision != self._revision:
+                self._loaded.clear()
+                self._revision = revision
+            missing = [m for m in modalities if m not in self._loaded]
+            if missing:
+                kept = connection.execute("SELECT segment, row FROM moments ORDER BY segment, row").fetchall()
+                places = torch.tensor(kept, dtype=torch.int64).reshape(-1, 2)
+                vectors = {modality: self._vectors(modality, places) for modality in missing}
+        for modality in missing:
+            self._loaded[modality] = Loaded.over(vectors[modality], places, self.folder / f"nearest-{modality}")
+        return [self._loaded[modality] for modality in modalities]
 
-    def nearest(self, modalities: Sequence[Modality]) -> tuple[Nearest, Tensor]:
-        """The search structure over those modalities, and (segment, row) of each of its rows."""
-        wanted = tuple(modalities)
-        if wanted not in self._nearest:
-            vectors, places = self.vectors(wanted)
-            others = [self.vectors([m])[0] for m in MODALITIES if m not in wanted]
-            queries = next((other for other in others if len(other)), vectors)
-            place = self.folder / f"nearest-{'-'.join(wanted)}"
-            self._nearest[wanted] = Nearest.over(vectors, queries, place), places
-        return self._nearest[wanted]
+    def _vectors(self, modality: Modality, places: Tensor) -> Tensor:
+        """`[n, E]` of the moments at (segment, row) `[n, 2]`, in their order; NaN where they lack it."""
+        numbers, counts = torch.unique_consecutive(places[:, 0], return_counts=True)
+        parts = torch.split(places[:, 1], counts.tolist())
+        read = (read_segment(segment_file(self.folder, n), modality) for n in numbers.tolist())
+        return torch.cat([rows[part] for rows, part in zip(read, parts, strict=True)] or [torch.empty(0, 1)])
 
-    def search(self, query: Tensor, count: int, modalities: Sequence[Modality]) -> list[Hit]:
+    def search(
+        self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
+    ) -> list[Hit]:
         """Exact while small; see `Nearest`."""
-        nearest, places = self.nearest(modalities)
-        scores, rows = nearest.search(query, min(count, len(places)))
-        with closing(self._connect()) as connection:
-            return [self._hit(connection, float(s), *places[r].tolist()) for s, r in zip(scores, rows, strict=True)]
+        loaded = self._load([*modalities, *([] if asked is None else [asked])])
+        parts = loaded[: len(modalities)]
+        scores, places = Loaded.search(parts, query, count, None if asked is None else loaded[-1])
+        with self._reading() as connection:
+            found = (self._hit(connection, s, *p) for s, p in zip(scores.tolist(), places.tolist(), strict=True))
+            return [hit for hit in found if hit is not None]
 
-    def _hit(self, connection: sqlite3.Connection, score: float, segment: int, row: int) -> Hit:
-        statement = """SELECT moments.start, moments.end, key, path, fingerprint, label, caption FROM moments
+    @staticmethod
+    def _hit(connection: sqlite3.Connection, score: float, segment: int, row: int) -> Hit | None:
+        """None when it was removed meanwhile."""
+        statement = f"""SELECT moments.start, moments.end, moments.caption, {_FIELDS}, recordings.caption FROM moments
             JOIN recordings ON recordings.id = moments.recording WHERE segment = ? AND row = ?"""
-        start, end, *recording = connection.execute(statement, (segment, row)).fetchone()
-        return Hit(score, start, end, IndexedRecording(*recording))
+        found = connection.execute(statement, (segment, row)).fetchone()
+        if found is None:
+            return None
+        start, end, caption, *recording = found
+        return Hit(score, start, end, IndexedRecording(*recording), caption or recording[-1])
 
-    def about(self) -> str:
-        """One JSON line: moments, recordings, segments, model."""
-        with closing(self._connect()) as connection:
-            segments = connection.execute("SELECT COUNT(*) FROM segments").fetchone()[0]
-        numbers = {"moments": len(self), "recordings": len(self.known()), "segments": segments, "model": self.model}
-        return json.dumps(numbers)
+    def recalls(self) -> Mapping[str, float]:
+        """Of searching each modality with vectors of each other one, where that is not exact."""
+        loaded = dict(zip(MODALITIES, self._load(MODALITIES), strict=True))
+        return {
+            f"{asked}->{answered}": loaded[answered].nearest.measure(loaded[asked].nearest.vectors)
+            for asked in MODALITIES
+            for answered in MODALITIES
+            if asked != answered and loaded[answered].nearest.engine is not None and len(loaded[asked].rows)
+        }

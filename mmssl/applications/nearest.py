@@ -20,69 +20,106 @@ class Nearest:
     Attributes:
         vectors: the rows.
         engine: a faiss index over them, or None for an exact search.
-        recall: share of the true ten nearest that the engine finds, measured at building; 1 when exact.
     """
 
     vectors: Tensor
     engine: Any = None
-    recall: float = 1.0
 
     @classmethod
-    def over(cls, vectors: Tensor, queries: Tensor, place: Path, exact_limit: int = EXACT_LIMIT) -> Self:
-        """Exact up to `exact_limit` rows; above, the faiss index at `place`, built when it is missing or outgrown.
+    def over(cls, vectors: Tensor, names: Tensor, place: Path, exact_limit: int | None = None) -> Self:
+        """Exact up to `exact_limit` rows; above, the faiss index at `place`, built or added to when it lacks rows.
 
         Args:
             vectors: the rows, `[n, E]`.
-            queries: what the recall is measured with, `[q, E]`: vectors of another modality, since an index that finds
-                the neighbors of its own rows can still miss those of a query from the other side of the modality gap.
+            names: `[n, 2]` int64, what each row is; rows of one name never change.
             place: where the engine is kept, without extension.
-            exact_limit: rows.
+            exact_limit: rows; `EXACT_LIMIT` when None.
         """
-        if len(vectors) <= exact_limit:
+        if len(vectors) <= (EXACT_LIMIT if exact_limit is None else exact_limit):
             return cls(vectors)
-        import faiss
-
-        stored, about = place.with_suffix(".faiss"), place.with_suffix(".json")
-        if stored.is_file() and about.is_file() and json.loads(about.read_text())["rows"] == len(vectors):
-            return cls(vectors, faiss.read_index(str(stored)), json.loads(about.read_text())["recall"])
-        built = cls(vectors, _build(vectors))
-        recall = built.measure(queries)
-        partial = stored.with_suffix(".partial")
-        faiss.write_index(built.engine, str(partial))
-        partial.replace(stored)
-        about.write_text(json.dumps({"rows": len(vectors), "recall": recall}))
-        return cls(vectors, built.engine, recall)
+        engine, done = _kept(names, place)
+        if done < len(vectors):
+            engine = _built(vectors, engine, done)
+            _keep(engine, names, place)
+        return cls(vectors, engine)
 
     def search(self, query: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """`[E]` to the `count` best scores and their rows, best first."""
         if self.engine is None:
             return self.exact(query, count)
-        scores, rows = self.engine.search(query.float().cpu().numpy()[None], count)
+        scores, rows = self.engine.search(query.float().cpu().numpy()[None], min(count, len(self.vectors)))
         found = torch.from_numpy(rows[0])
         return torch.from_numpy(scores[0])[found >= 0], found[found >= 0]
 
-    def exact(self, query: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """The same by looking at every row."""
-        if not len(self.vectors):
-            return torch.empty(0), torch.empty(0, dtype=torch.int64)
+    def scores(self, query: Tensor) -> Tensor:
+        """`[E]` to the product with every row, `[n]`."""
         wanted = query.to(self.vectors.dtype).cpu()
         parts = [self.vectors[row : row + _CHUNK] @ wanted for row in range(0, len(self.vectors), _CHUNK)]
-        best = torch.cat(parts).topk(min(count, len(self.vectors)))
+        return torch.cat(parts) if parts else torch.empty(0)
+
+    def exact(self, query: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """As `search`, by looking at every row."""
+        best = self.scores(query).topk(min(count, len(self.vectors)))
         return best.values, best.indices
 
     def measure(self, queries: Tensor) -> float:
-        """Share of the true ten nearest that `search` finds, over at most 200 of the queries `[q, E]`."""
+        """Share of the true ten nearest that `search` finds, over at most 200 of the queries `[q, E]`.
+
+        They should come from another modality: an engine that finds the neighbors of its own rows can still miss
+        those of a query from the other side of the modality gap.
+        """
         chosen = queries[torch.linspace(0, len(queries) - 1, min(_TRIALS, len(queries))).long()]
         truth = min(10, len(self.vectors))
         found = [set(self.search(q, truth)[1].tolist()) & set(self.exact(q, truth)[1].tolist()) for q in chosen]
         return sum(map(len, found)) / (truth * len(chosen))
 
 
-def _build(vectors: Tensor) -> Any:
-    """HNSW with 32 links: of faiss's own kinds the one that keeps its recall without training."""
+def _files(place: Path) -> tuple[Path, Path]:
+    return place.with_name(f"{place.name}.faiss"), place.with_name(f"{place.name}.json")
+
+
+def _digest(names: Tensor) -> str:
+    from hashlib import sha256
+
+    return sha256(names.contiguous().numpy().tobytes()).hexdigest()
+
+
+def _kept(names: Tensor, place: Path) -> tuple[Any, int]:
+    """The engine that is there and how many of the rows it holds, from the first on; None and 0 if of other rows."""
+    stored, about = _files(place)
+    if not (stored.is_file() and about.is_file()):
+        return None, 0
     import faiss
 
-    engine = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
-    engine.hnsw.efConstruction, engine.hnsw.efSearch = 100, 128
-    engine.add(vectors.float().numpy())
+    told = json.loads(about.read_text(encoding="utf-8"))
+    if told["rows"] > len(names) or told["digest"] != _digest(names[: told["rows"]]):
+        return None, 0
+    engine = faiss.read_index(str(stored))
+    # A crash between the two files leaves them apart.
+    return (engine, told["rows"]) if engine.ntotal == told["rows"] else (None, 0)
+
+
+def _keep(engine: Any, names: Tensor, place: Path) -> None:
+    import faiss
+
+    stored, about = _files(place)
+    partial = stored.with_suffix(".partial")
+    faiss.write_index(engine, str(partial))
+    about.unlink(missing_ok=True)  # what it says is not of the engine that comes now
+    partial.replace(stored)
+    told = about.with_suffix(".writing")
+    told.write_text(json.dumps({"rows": len(names), "digest": _digest(names)}), encoding="utf-8")
+    told.replace(about)
+
+
+def _built(vectors: Tensor, engine: Any, done: int) -> Any:
+    """HNSW with 32 links: of faiss's own kinds the one that keeps its recall without training, and can be added to."""
+    import faiss
+
+    if engine is None:
+        engine = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+        engine.hnsw.efConstruction = 100
+    engine.hnsw.efSearch = 128
+    for row in range(done, len(vectors), _CHUNK):
+        engine.add(vectors[row : row + _CHUNK].float().numpy())
     return engine

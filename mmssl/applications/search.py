@@ -1,4 +1,4 @@
-"""Questions to an index: words, a sound, a film or a picture in; ranked moments out."""
+"""Questions to an index: a vector in, ranked moments out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,34 +9,88 @@ from mmssl.applications.local_index import LocalIndex
 from mmssl.applications.moments import Hit, MomentIndex
 from mmssl.applications.qdrant_index import QdrantIndex, connect
 from mmssl.batch import Modality
+from mmssl.errors import UsageError
 
 _SPARE = 8  # times as many moments are fetched as asked for, since overlapping ones are folded into one
 
 
 def open_index(place: str, model: str | None = None) -> MomentIndex:
-    """The folder, or the Qdrant collection of an `http://` address.
+    """What `mmssl index` made: a folder, or the Qdrant collection of an `http://` address.
+
+    Args:
+        place: either.
+        model: fingerprint that it must be of; None takes any.
 
     Raises:
         UsageError: nothing is there, or it is of another model.
     """
+    index = _opened(place, None, "")
+    if model is not None and index.model != model:
+        was = f" ({index.run})" if index.run else ""
+        raise UsageError(f"{place}: made by another model{was}, whose vectors do not compare; give that run")
+    return index
+
+
+def make_index(place: str, model: str, run: str = "") -> MomentIndex:
+    """As `open_index`, but one that is missing is made.
+
+    Args:
+        place: folder or address.
+        model: fingerprint.
+        run: folder of that model's run, remembered by the index.
+
+    Raises:
+        UsageError: it is of another model.
+    """
+    return _opened(place, model, run)
+
+
+def _opened(place: str, model: str | None, run: str) -> MomentIndex:
     if place.startswith(("http://", "https://")):
         client, collection = connect(place)
-        return QdrantIndex(client, collection, model)
-    return LocalIndex(Path(place), model)
+        return QdrantIndex(client, collection, model, run)
+    return LocalIndex(Path(place), model, run)
 
 
-def search(index: MomentIndex, query: Tensor, count: int, modalities: Sequence[Modality]) -> list[Hit]:
+def search(
+    index: MomentIndex, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
+) -> list[Hit]:
     """The `count` best moments for the unit vector `[E]`; of moments that overlap, only the best is kept.
 
-    Long recordings are indexed in overlapping windows, so one event answers several times.
+    Long recordings are indexed in overlapping windows, so one event answers several times. One long recording can
+    fill all that was fetched, so more is fetched until there is enough or no more.
+
+    Args:
+        index: where.
+        query: `[E]`.
+        count: moments at most.
+        modalities: to compare with.
+        asked: the modality that the query is of (a picture is video); without it all modalities count alike.
+
+    Raises:
+        UsageError: count is below 1, or no modality was named.
     """
-    kept: list[Hit] = []
-    for hit in index.search(query, count * _SPARE, modalities):
-        if not any(overlap(hit, better) for better in kept):
-            kept.append(hit)
-    return kept[:count]
+    if count < 1 or not modalities:
+        raise UsageError(f"search for at least one moment in at least one modality, not {count} in {list(modalities)}")
+    fetch = count * _SPARE
+    while True:
+        hits = index.search(query, fetch, modalities, asked)
+        kept = _folded(hits)
+        if len(kept) >= count or len(hits) < fetch:
+            return kept[:count]
+        fetch *= _SPARE
+
+
+def _folded(hits: Sequence[Hit]) -> list[Hit]:
+    """Without those that overlap a better one."""
+    kept: dict[str, list[Hit]] = {}
+    for hit in hits:
+        others = kept.setdefault(hit.recording.name, [])
+        if not any(overlap(hit, better) for better in others):
+            others.append(hit)
+    return sorted((hit for others in kept.values() for hit in others), key=lambda hit: -hit.score)
 
 
 def overlap(a: Hit, b: Hit) -> bool:
     """Whether two moments of one recording share time."""
-    return a.recording.key == b.recording.key and a.start < b.end and b.start < a.end
+    return a.recording.name == b.recording.name and a.start < b.end and b.start < a.end

@@ -1,6 +1,7 @@
 """A contact sheet: one picture that shows the answers of a search, best first."""
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mmssl.applications.moments import Hit, IndexedRecording
 from mmssl.data.decode.reader import Media, Reader
+from mmssl.data.keyed import Keyed
 from mmssl.data.sources import open_recordings
 from mmssl.errors import MediaError, UsageError
 
@@ -24,13 +26,27 @@ def open_hit(recording: IndexedRecording, reader: Reader) -> Media:
         UsageError: the data set no longer holds it.
         MediaError: it cannot be read.
     """
-    if Path(recording.path).is_file() and Path(recording.path).suffix not in {".tar", ".csv", ".jsonl"}:
-        return reader.open(recording.path, recording.key)
-    recordings = open_recordings(recording.path)
-    for index in range(len(recordings)):
-        if recordings[index].key == recording.key:
-            return reader.open(recordings.source(index), recording.key)
-    raise UsageError(f"{recording.path} no longer holds {recording.key}; index it again")
+    if recording.path:
+        return reader.open(recording.path, recording.path)
+    recordings = _opened(recording.source)
+    keys = recordings.all_keys()
+    if recording.member not in keys:
+        raise UsageError(f"{recording.source} no longer holds {recording.member}; index it again")
+    return reader.open(recordings.source(keys.index(recording.member)), recording.name)
+
+
+# The answers of one search often lie in one source, whose listing takes long.
+@lru_cache(maxsize=8)
+def _opened(source: str) -> Keyed:
+    return open_recordings(source)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """The one that matplotlib brings: Pillow's own has no Cyrillic and no Greek."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def contact_sheet(hits: Sequence[Hit], title: str, path: Path, reader: Reader, columns: int = 4) -> None:
@@ -38,15 +54,15 @@ def contact_sheet(hits: Sequence[Hit], title: str, path: Path, reader: Reader, c
     rows = -(-len(hits) // columns)
     width = columns * (_TILE[0] + _GAP) + _GAP
     sheet = Image.new("RGB", (width, rows * (_TILE[1] + _WORDS + _GAP) + _GAP + 34), (250, 249, 246))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    draw.text((_GAP, _GAP), _shortened(title, 110), fill=(29, 36, 48), font=ImageFont.load_default(17))
+    draw, font = ImageDraw.Draw(sheet), _font(13)
+    draw.text((_GAP, _GAP), _shortened(title, 110), fill=(29, 36, 48), font=_font(17))
     for rank, hit in enumerate(hits):
         x = _GAP + rank % columns * (_TILE[0] + _GAP)
         y = _GAP + 34 + rank // columns * (_TILE[1] + _WORDS + _GAP)
         sheet.paste(_picture(hit, reader), (x, y))
         first = f"{rank + 1}   {hit.score:.3f}   {hit.start:.1f}-{hit.end:.1f} s"
         draw.text((x, y + _TILE[1] + 5), first, fill=(180, 70, 43), font=font)
-        draw.text((x, y + _TILE[1] + 23), _shortened(hit.recording.key, 36), fill=(106, 115, 131), font=font)
+        draw.text((x, y + _TILE[1] + 23), _shortened(hit.recording.name, 34), fill=(106, 115, 131), font=font)
     sheet.save(path)
 
 

@@ -109,6 +109,11 @@ class Slice(io.RawIOBase):
         super().__init__()
         self._ranges, self._start, self._size, self._position = ranges, start, size, 0
 
+    @property
+    def stamp(self) -> str:
+        """Changes when the bytes do; found without reading them."""
+        return f"{self._ranges.changed} {self._ranges.size} {self._start} {self._size}"
+
     def readable(self) -> bool:
         """True."""
         return True

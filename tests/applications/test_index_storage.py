@@ -30,7 +30,8 @@ def entry(key: str, windows: int = 3, seed: int = 0, sound: bool = True) -> tupl
         vectors["audio"] = unit(windows, DIM, seed=seed + 1000)
     start = [float(window) for window in range(windows)]
     moments = Moments(start, [s + 2 for s in start], vectors)  # type: ignore[arg-type]
-    return IndexedRecording(key, f"films/{key}.mp4", f"hash-{seed}", "label", "a caption"), moments
+    path = f"films/{key}.mp4"
+    return IndexedRecording(key, "films", key, path, f"hash-{seed}", "label", "a caption"), moments
 
 
 @pytest.fixture(params=["folder", "qdrant"])
@@ -54,15 +55,48 @@ def test_added_moments_are_found_and_survive_reopening(make: Callable[[str | Non
     assert [hit.score for hit in best] == sorted((hit.score for hit in best), reverse=True)
 
 
-def test_mean_cosine_over_the_modalities_that_are_there(make: Callable[[str | None], MomentIndex]) -> None:
+def test_a_recording_that_lacks_a_modality_counts_by_the_other(make: Callable[[str | None], MomentIndex]) -> None:
     index = make("m")
-    index.add([entry("both", 1, seed=1), entry("silent", 1, seed=2, sound=False)])
+    index.add([entry("both", 2, seed=1), entry("silent", 1, seed=2, sound=False)])
     query = unit(DIM, seed=9)
-    scores = {hit.recording.key: hit.score for hit in index.search(query, 5, ["video", "audio"])}
-    both = (unit(1, DIM, seed=1)[0] @ query + unit(1, DIM, seed=1001)[0] @ query) / 2
-    assert scores["both"] == pytest.approx(float(both), abs=1e-5)
-    assert scores["silent"] == pytest.approx(float(unit(1, DIM, seed=2)[0] @ query), abs=1e-5)
-    assert [hit.recording.key for hit in index.search(query, 5, ["audio"])] == ["both"]
+    assert {hit.recording.key for hit in index.search(query, 5, ["video", "audio"], "text")} == {"both", "silent"}
+    assert {hit.recording.key for hit in index.search(query, 5, ["audio"])} == {"both"}
+    assert index.search(query, 5, ["text"]) == []
+    own = index.search(unit(1, DIM, seed=2)[0], 5, ["video", "audio"], "video")
+    assert own[0].recording.key == "silent"
+
+
+def test_removed_recordings_are_gone(make: Callable[[str | None], MomentIndex]) -> None:
+    index = make("m")
+    index.add([entry("a", seed=1), entry("b", seed=2)])
+    index.add([entry("c", seed=3)])
+    index.remove(["a", "c"])
+    assert set(index.known()) == {"b"} == set(index.keys_of("films"))
+    assert {hit.recording.key for hit in make(None).search(unit(DIM), 9, ["video"])} == {"b"}
+
+
+def test_run_and_captions_of_moments_are_kept(tmp_path: Path) -> None:
+    client = QdrantClient(":memory:")
+    recording, moments = entry("a", 2)
+    told = Moments(moments.start, moments.end, moments.vectors, ["", "then it rains"])
+    for index, again in (
+        (LocalIndex(tmp_path, "m", "runs/a"), lambda: LocalIndex(tmp_path)),
+        (QdrantIndex(client, "clips", "m", "runs/a"), lambda: QdrantIndex(client, "clips")),
+    ):
+        index.add([(recording, told)])
+        assert again().run == "runs/a"
+        hits = again().search(unit(DIM), 2, ["video"])
+        assert {hit.start: hit.caption for hit in hits} == {0.0: "a caption", 1.0: "then it rains"}
+
+
+def test_a_server_that_was_left_half_way_is_completed() -> None:
+    client = QdrantClient(":memory:")
+    index = QdrantIndex(client, "clips", "m")
+    index.add([entry("a", 3, seed=1), entry("b", 3, seed=2)])
+    half = index.search(unit(3, DIM, seed=1)[0], 1, ["video"])[0]
+    assert half.recording.key == "a"
+    client.delete("clips", [client.scroll("clips", limit=1)[0][0].id])
+    assert len(index.known()) == 1, "a recording that lacks a window is to be added again"
 
 
 def test_a_recording_of_the_same_key_is_replaced(make: Callable[[str | None], MomentIndex]) -> None:
@@ -131,13 +165,37 @@ def test_faiss_above_the_limit_with_its_recall_measured(tmp_path: Path) -> None:
     centers = unit(50, DIM, seed=3)
     vectors = functional.normalize(centers.repeat(40, 1) + 0.1 * torch.randn(2000, DIM), dim=1)
     queries = functional.normalize(centers + 0.1 * torch.randn(50, DIM), dim=1)
-    nearest = Nearest.over(vectors, queries, tmp_path / "nearest-video", exact_limit=1000)
-    assert nearest.engine is not None
-    assert nearest.recall > 0.95
+    names = torch.stack([torch.arange(2000), torch.arange(2000)], dim=1)
+    place = tmp_path / "nearest-video"
+    nearest = Nearest.over(vectors[:1500], names[:1500], place, exact_limit=1000)
+    assert nearest.engine.ntotal == 1500
+    assert nearest.measure(queries) > 0.95
     assert nearest.search(vectors[7], 1)[1].tolist() == [7]
-    again = Nearest.over(vectors, queries, tmp_path / "nearest-video", exact_limit=1000)
-    assert again.recall == nearest.recall
-    assert Nearest.over(vectors, queries, tmp_path / "x", exact_limit=2000).engine is None
+    kept = place.with_suffix(".faiss").stat().st_mtime_ns
+    assert Nearest.over(vectors[:1500], names[:1500], place, exact_limit=1000).engine.ntotal == 1500
+    assert place.with_suffix(".faiss").stat().st_mtime_ns == kept, "it was not built again"
+    grown = Nearest.over(vectors, names, place, exact_limit=1000)
+    assert grown.engine.ntotal == 2000
+    assert grown.measure(queries) > 0.95
+    other = Nearest.over(vectors.flip(0)[:1200], names.flip(0)[:1200], place, exact_limit=1000)
+    assert other.search(vectors[1999], 1)[1].tolist() == [0]
+    assert Nearest.over(vectors, names, tmp_path / "x", exact_limit=2000).engine is None
+
+
+def test_a_large_index_answers_as_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = LocalIndex(tmp_path, "m")
+    index.add([entry(f"k{n}", 20, seed=n, sound=n % 3 > 0) for n in range(10)])
+    query = unit(20, DIM, seed=4)[3]
+    exact = index.search(query, 5, ["video", "audio"], "video")
+    assert index.recalls() == {}
+    monkeypatch.setattr("mmssl.applications.nearest.EXACT_LIMIT", 10)
+    large = LocalIndex(tmp_path)
+    found = large.search(query, 5, ["video", "audio"], "video")
+    assert [(hit.recording.key, hit.start) for hit in found] == [(hit.recording.key, hit.start) for hit in exact]
+    assert [hit.score for hit in found] == pytest.approx([hit.score for hit in exact], abs=1e-5)
+    recalls = large.recalls()
+    assert set(recalls) == {"video->audio", "audio->video"}
+    assert min(recalls.values()) > 0.9
 
 
 def test_an_empty_index_answers_nothing(tmp_path: Path) -> None:

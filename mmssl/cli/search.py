@@ -1,0 +1,106 @@
+"""`mmssl search`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmssl.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmssl.applications.moments import Hit
+
+
+def search(
+    index: Annotated[str, typer.Argument(help="Folder of the index, or address of a Qdrant collection.")],
+    words: Annotated[str | None, typer.Argument(help="What is seen or heard, in a language of the training.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="Search by a sound, or the sound of a film.")] = None,
+    video: Annotated[Path | None, typer.Option(help="Search by a film's pictures.")] = None,
+    image: Annotated[Path | None, typer.Option(help="Search by a picture.")] = None,
+    within: Annotated[
+        str, typer.Option("--in", help="What to compare with: of video, audio and text, with commas.")
+    ] = "video,audio",
+    count: Annotated[int, typer.Option("-k", "--count", min=1, help="Moments at most.")] = 10,
+    sheet: Annotated[Path | None, typer.Option(help="Picture to write that shows the answers: .png or .jpg.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="A JSON object a line instead of a table.")] = False,
+    run: Annotated[Path | None, typer.Option(help="Run folder; the one that made the index if not given.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+) -> None:
+    """Find moments by words, a sound, a film or a picture.
+
+    Answers are ranked moments (file, start and end in seconds). The score is the cosine when one modality is compared
+    with, and joins the evidence of all otherwise. Any question is compared with pictures and sounds (--in video,audio):
+    words find what is seen or heard, a sound finds what sounds like it and what makes it. With --in text, captions are
+    searched.
+
+    Example:
+        mmssl search my/index "a red ball bouncing" --sheet answers.png
+        mmssl search my/index --audio bark.wav --in video -k 5
+    """
+    questions = [given for given in (words, audio, video, image) if given is not None]
+    if len(questions) != 1:
+        given = "several were given" if questions else "none was given"
+        raise UsageError(f"give one question: words, --audio, --video or --image; {given}")
+    if words is not None and not words.strip():
+        raise UsageError("the words to search for are empty; write what is seen or heard")
+    if sheet is not None and sheet.suffix.lower() not in {".png", ".jpg", ".jpeg"}:
+        raise UsageError(f"--sheet {sheet}: must end in .png or .jpg")
+    from mmssl.applications.model import load
+    from mmssl.applications.search import open_index
+    from mmssl.applications.search import search as find
+    from mmssl.cli.modalities import parsed
+
+    modalities = parsed("--in", within) or ("video", "audio")
+    opened = open_index(index)
+    if run is None and not opened.run:
+        raise UsageError(f"{index}: does not say which run made it; name it by --run")
+    model = load(run or Path(opened.run), device)
+    open_index(index, model.fingerprint)
+    vector = model.query(text=words, audio=audio, video=video, image=image)
+    asked = "text" if words is not None else "audio" if audio is not None else "video"
+    hits = find(opened, vector, count, modalities, asked)  # type: ignore[arg-type]
+    print_hits = _print_lines if json else _print_table
+    print_hits(hits)
+    if len(hits) < count:
+        found = f"{len(hits)} moments" if hits else "nothing"
+        print(f"{found} of the {len(opened)} moments in {index}, with {within}, not {count}", file=sys.stderr)
+    if sheet is not None and hits:
+        from mmssl.applications.sheet import contact_sheet
+
+        contact_sheet(hits, str(questions[0]), sheet, model.reader)
+        print(sheet, file=sys.stderr)
+
+
+def _print_lines(hits: Sequence["Hit"]) -> None:
+    from json import dumps
+
+    for rank, hit in enumerate(hits, 1):
+        told = {
+            "rank": rank,
+            "score": round(hit.score, 5),
+            "file": hit.recording.name,
+            "start": round(hit.start, 3),
+            "end": round(hit.end, 3),
+            "caption": hit.caption,
+            "label": hit.recording.label,
+        }
+        print(dumps(told, ensure_ascii=False))
+
+
+def _print_table(hits: Sequence["Hit"]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for name in ("rank", "score", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    # Whole, over several lines if need be: a path that is cut off cannot be opened.
+    table.add_column("file", overflow="fold")
+    table.add_column("caption", overflow="fold")
+    for rank, hit in enumerate(hits, 1):
+        span = f"{hit.start:.1f}-{hit.end:.1f}"
+        table.add_row(str(rank), f"{hit.score:.3f}", span, Text(hit.recording.name), Text(hit.caption))
+    Console().print(table)
