@@ -98,3 +98,13 @@ def test_tables() -> None:
     first = rows({"a": 1.0, "a/low": 0.5, "a/high": 2.0, "a/chance": 0.1})
     assert [row.text() for row in first] == [("1.000", "0.500 to 2.000", "0.100")]
     assert [shown(value) for value in (0.1234, 12.34, 200.0)] == ["0.123", "12.3", "200"]
+
+
+@pytest.mark.realdata
+def test_boxes_of_real_films(tiny_model: Model, realdata: Path) -> None:
+    boxes = realdata / "annotations" / "vggss" / "vggss.json"
+    measured = measure(tiny_model, str(realdata / "av" / "vggsound"), boxes=str(boxes))
+    assert measured.numbers["localization/clips"] == 4
+    # Boxes in the upper left of a wrong crop would not have the middle in three of four.
+    assert measured.numbers["localization/center/pointing"] == 0.75
+    assert measured.numbers["retrieval/audio-video/gallery"] >= 10

@@ -1,5 +1,6 @@
 """A film that is written anew: its times, its size, its colors and its sound."""
 
+import csv
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -93,3 +94,24 @@ def test_what_cannot_be_written(make_film: Film, tmp_path: Path) -> None:
             redraw(str(film), media, tmp_path / "out.gif", same)
         with pytest.raises(UsageError, match="cannot be written"):
             redraw(str(film), media, tmp_path / "nowhere" / "out.mp4", same)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(("container", "copied"), [("mov", True), ("mpeg", False), ("avi", True)])
+def test_real_films(realdata: Path, tmp_path: Path, container: str, copied: bool) -> None:
+    with (realdata / "MANIFEST.csv").open(encoding="utf-8") as stream:
+        listed = [row for row in csv.DictReader(stream) if row["kind"] == "av" and row["container"] == container]
+    smallest = min(listed, key=lambda row: float(row["duration"]) * int(row["w"]) * int(row["h"]))
+    film, times, out = realdata / smallest["file"], list[float](), tmp_path / "out.mp4"
+
+    def watched(time: float, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        times.append(time)
+        return picture
+
+    with opened(film) as media:
+        assert redraw(str(film), media, out, watched).copied is copied
+        heard = media.sound(0.4, 4000, 16_000)
+    with opened(out) as new:
+        assert [time for time, _ in new.pictures()] == pytest.approx(times, abs=1e-3)
+        lag = np.correlate(heard, new.sound(0.4, 4000, 16_000), "full").argmax() - 3999
+    assert abs(lag) <= 16  # a millisecond
