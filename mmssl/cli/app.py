@@ -8,17 +8,21 @@ import logging
 import re
 import sys
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from mmssl import __version__
+from mmssl.cli.evaluate import evaluate
+from mmssl.cli.index import index
+from mmssl.cli.localize import localize
+from mmssl.cli.pack import pack
+from mmssl.cli.probe import probe
+from mmssl.cli.search import search
+from mmssl.cli.synthesize import synthesize
+from mmssl.cli.train import train
 from mmssl.errors import MmsslError
-
-COMMANDS = ("synthesize", "pack", "probe", "train", "evaluate", "index", "search", "localize", "quickstart")
 
 
 class _Commands(TyperGroup):
@@ -64,22 +68,25 @@ def options(
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
 
 
+def _first_line(function: Callable[..., None]) -> str:
+    return (function.__doc__ or "").split("\n")[0]
+
+
 def _help(function: Callable[..., None]) -> str:
     r"""The docstring with `\b` before indented lines, which keeps the examples from being wrapped."""
     paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
     return "\n\n".join(f"\b\n{text}" if re.search(r"^\s", text, re.MULTILINE) else text for text in paragraphs)
 
 
-def _register(name: str) -> None:
-    function = getattr(import_module(f"mmssl.cli.{name}"), name)
-    # `train` hands options that it does not know to the recipe, and shows the recipe's in its help.
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True} if name == "train" else {}
-    app.command(name, help=_help(function), context_settings=settings, add_help_option=name != "train")(function)
-
-
-for _name in COMMANDS:
-    if find_spec(f"mmssl.cli.{_name}") is not None:
-        _register(_name)
+# `train` hands options that it does not know to the recipe, and shows the recipe's in its help.
+app.command(
+    help=_help(train),
+    short_help=_first_line(train),
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)(train)
+for _command in (evaluate, index, search, localize, probe, pack, synthesize):
+    app.command(help=_help(_command), short_help=_first_line(_command))(_command)
 
 
 def main() -> None:

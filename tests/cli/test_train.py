@@ -69,8 +69,9 @@ def test_every_command_has_a_help_with_an_example() -> None:
     from mmssl.cli.app import app
 
     for command in app.registered_commands:
-        assert command.help is not None, command.name
-        assert f"mmssl {command.name}" in command.help, command.name
+        assert command.callback is not None
+        name = command.callback.__name__
+        assert f"mmssl {name} " in (command.help or ""), name
 
 
 def test_a_misspelt_command() -> None:
