@@ -148,7 +148,7 @@ class HeatFilm:
                 yield WindowHeat(start, times, window)
 
 
-class Moments:
+class HeatTimeline:
     """The map at any moment, from windows that arrive in order; asked for ever later moments.
 
     Windows that overlap are averaged, each by how near the moment is to its middle.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from mmssl.applications.heat_film import HeatFilm, Moments
+from mmssl.applications.heat_film import HeatFilm, HeatTimeline
 from mmssl.applications.heatmap import Scale, caption, overlay, peak, ring
 from mmssl.applications.redraw import redraw
 from mmssl.data.clip import ClipFormat
@@ -192,7 +192,7 @@ class _Pen:
         self.threshold, self.duration, self.watch = threshold, duration, watch
         starts = film.starts()
         self.scale = scale_of(film, sampled(starts), threshold)
-        self.moments = Moments(film.heat(starts), film.format.seconds)
+        self.moments = HeatTimeline(film.heat(starts), film.format.seconds)
         self.track: list[Peak] = []
         self.best: dict[int, tuple[float, float, NDArray[np.uint8]]] = {}  # quarter: score, time, picture
 

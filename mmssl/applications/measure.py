@@ -1,6 +1,6 @@
 """All evaluations that a model and some data allow, with what was looked at kept for pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -50,6 +50,7 @@ def measure(
     batch_size: int = 32,
     workers: int = 0,
     language: str = "",
+    begun: Callable[[str], None] = lambda name: None,
 ) -> Measured:
     """Retrieval, correspondence and localization, each where it can be made.
 
@@ -61,6 +62,7 @@ def measure(
         batch_size: clips at once.
         workers: processes that decode.
         language: ISO 639-1, of captions; "" takes all, and each alone where there are several.
+        begun: called with the name of each evaluation before it is made.
 
     Raises:
         UsageError: the source is not there.
@@ -74,17 +76,20 @@ def measure(
     if not model.objective.comparable:
         left_out["retrieval"] = f"{name} does not put its modalities into one space"
     else:
+        begun("retrieval")
         retrieval = Retrieval(clips=clips)
         held = embed_held_out(model.objective, middle(clips), batch_size=batch_size, limit=limit, workers=workers)
         numbers |= retrieval.judged(held)
     if not both:
         left_out["correspondence"] = left_out["localization"] = "the model lacks picture or sound"
         return Measured(numbers, clips, held, left_out=left_out)
+    begun("correspondence")
     numbers |= Correspondence(clips=clips, limit=limit, batch_size=batch_size, workers=workers)(model.objective)
     truth = BoxFile(boxes) if boxes is not None else WorldTruth()
     if boxes is None and not _has_truth(clips):
         left_out["localization"] = "nothing says where it sounds; give --boxes"
         return Measured(numbers, clips, held, left_out=left_out)
+    begun("localization")
     localization = Localization(clips=clips, truth=truth, limit=limit, batch_size=batch_size // 2 or 1, workers=workers)
     evidence = localization.evidence(model.objective)
     numbers |= localization.judged(evidence)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmssl.applications.calibration import keep_calibration, read_calibration
-from mmssl.applications.heat_film import CANVAS, Moments, Tiles, WindowHeat
+from mmssl.applications.heat_film import CANVAS, HeatTimeline, Tiles, WindowHeat
 from mmssl.applications.heatmap import Scale, overlay, peak, ring
 from mmssl.applications.localize import Localizer, Located, Peak, Threshold
 from mmssl.applications.model import Model
@@ -72,10 +72,10 @@ def test_moments_between_windows() -> None:
         times = start + (np.arange(len(values)) + 0.5) / len(values)
         return WindowHeat(start, times, torch.tensor(values)[:, None, None].expand(-1, 2, 2))
 
-    moments = Moments(iter([flat(0.0, 0.0, 1.0), flat(1.0, 3.0, 5.0)]), 1.0)
+    moments = HeatTimeline(iter([flat(0.0, 0.0, 1.0), flat(1.0, 3.0, 5.0)]), 1.0)
     found = [float(moments.at(time)[0, 0]) for time in (-1, 0.25, 0.5, 0.9, 1.5, 9.0)]
     assert found == pytest.approx([0, 0, 0.5, 1, 4, 5], abs=0.02)
-    assert float(Moments(iter([flat(0.0, 2.0)]), 1.0).at(0.7)[0, 0]) == 2
+    assert float(HeatTimeline(iter([flat(0.0, 2.0)]), 1.0).at(0.7)[0, 0]) == 2
 
 
 def test_the_track_follows_what_sounds(localizer: Localizer, make_film: Film) -> None:
