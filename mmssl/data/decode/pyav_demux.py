@@ -144,6 +144,9 @@ class Demuxer:
                 # Not packet.stream_index, which is 0 in the empty packet at the end, whatever its stream.
                 if packet.stream.index == track.index:
                     yield packet
+        except IndexError:
+            # At the end PyAV 18.1 also looks for streams that appeared while reading; ours has been drained by then.
+            return
         except BROKEN as error:
             raise MediaError(self.name, Fault.CORRUPT, f"reading stopped: {error.strerror}") from error
 
