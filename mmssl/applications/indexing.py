@@ -1,29 +1,22 @@
-"""Recordings into an index: opened, cut into overlapping windows, embedded, and added in groups, whole or not at all."""
+"""Recordings into an index: opened, cut into overlapping windows, embedded, added in groups, whole or not at all."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from mmssl.applications.bulk import Bulk, Collected
-from mmssl.applications.entries import absolute, entry, first_caption, meets
+from mmssl.applications.cutting import Cutter, Piece
+from mmssl.applications.entries import absolute, entry
 from mmssl.applications.model import Model
 from mmssl.applications.moments import IndexedRecording, MomentIndex, Moments
 from mmssl.applications.read_ahead import read_ahead
 from mmssl.applications.search import make_index
-from mmssl.applications.windows import read_windows, window_starts
-from mmssl.batch import Batch, Modality
-from mmssl.data.decode.reader import Media
-from mmssl.data.keyed import Keyed
-from mmssl.data.recordings import Recording
+from mmssl.batch import Modality
 from mmssl.data.skipped import Skipped
 from mmssl.data.sources import open_recordings
-from mmssl.errors import Fault, MediaError, UsageError
-
-_CHUNK = 16  # windows that are decoded at once
+from mmssl.errors import MediaError, UsageError
 
 
 @dataclass(frozen=True)
@@ -47,69 +40,6 @@ class IndexReport:
     removed: int
     skipped: Sequence[str]
     recalls: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Some windows of a recording on their way from the decoder, or why there are none."""
-
-    owner: Collected | None
-    batch: Batch | None = None
-    text: Tensor | None = None  # [captions, 1, L], with the first windows
-    done: float = 0.0  # share of the recording
-    fault: MediaError | None = None
-
-
-@dataclass(frozen=True)
-class _Cutter:
-    """From a recording to pieces; runs in the threads that decode."""
-
-    model: Model
-    stride: float
-    modalities: Sequence[Modality]
-
-    def pieces(self, recordings: Keyed, number: int, found: tuple[Recording, IndexedRecording]) -> Iterator[_Piece]:
-        """Of one recording; a fault is the last of them."""
-        recording, indexed = found
-        try:
-            media = self.model.reader.open(recordings.source(number), indexed.name)
-            with media:
-                yield from self._windows(media, recording, indexed)
-        except MediaError as error:
-            yield _Piece(None, done=1.0, fault=error)
-
-    def _windows(self, media: Media, recording: Recording, indexed: IndexedRecording) -> Iterator[_Piece]:
-        format = self.model.format
-        there: dict[Modality, bool] = {"video": media.info.video is not None, "audio": media.info.audio is not None}
-        wanted = [m for m in self.modalities if there.get(m, False)]
-        begin = recording.start or 0.0
-        end = min(media.info.duration, media.info.duration if recording.end is None else recording.end)
-        if not wanted:
-            asked = ", ".join(self.modalities)
-            raise MediaError(indexed.name, Fault.UNSUPPORTED, f"it has none of {asked} that is to be indexed")
-        if end <= begin:
-            raise MediaError(indexed.name, Fault.TOO_SHORT, f"it lasts {end:.2f} s, its part starts at {begin:.2f} s")
-        starts = window_starts(begin, end, format.seconds, self.stride)
-        spans = [(start, min(start + format.seconds, end)) for start in starts.tolist()]
-        owner = Collected(indexed, spans, first_caption(recording, spans))
-        text, seen = self._text(owner, recording), 0
-        for batch in read_windows(media, starts, format, wanted, chunk=_CHUNK):
-            seen += len(batch)
-            yield _Piece(owner, batch, text, seen / len(starts))
-            text = None
-
-    def _text(self, owner: Collected, recording: Recording) -> Tensor | None:
-        """Ids of the captions that the model can read, `[captions, 1, L]`."""
-        format = self.model.format
-        languages = ("", format.language)
-        captions = [c for c in recording.captions if not format.language or c.language in languages]
-        if "text" not in self.modalities or format.tokenizer is None or not captions:
-            return None
-        tokens = format.tokenizer([caption.text for caption in captions], format.words)
-        known = (tokens >= 0).any(1)
-        about = [[float(meets((c.start, c.end), span)) for c in captions] for span in owner.spans]
-        owner.about = torch.tensor(about)[:, known]
-        return tokens[known].unsqueeze(1) if known.any() else None
 
 
 class _Writer:
@@ -178,35 +108,38 @@ def build_index(
     settings = f"{model.format.seconds} {stride} {' '.join(wanted)}"
     known, members, present, unchanged = index.known(), recordings.all_keys(), set[str](), 0
 
-    def readers() -> Iterator[Iterator[_Piece]]:
+    def readers() -> Iterator[Iterator[Piece]]:
         nonlocal unchanged
-        cutter = _Cutter(model, stride, wanted)
+        cutter = Cutter(model, stride, wanted)
         for number, member in enumerate(members):
             try:
                 found = entry(recordings, number, name, member, settings)
             except MediaError as error:
-                yield iter([_Piece(None, done=1.0, fault=error)])
+                yield iter([Piece(None, done=1.0, fault=error)])
                 continue
             present.add(found[1].key)
             if known.get(found[1].key) == found[1].fingerprint:
                 unchanged += 1
-                yield iter([_Piece(None, done=1.0)])
+                yield iter([Piece(None, done=1.0)])
             else:
                 yield cutter.pieces(recordings, number, found)
 
     bulk = Bulk(model.objective, model.device, batch_size)
     writer = _Writer(index, bulk, save_every)
     number = 0
-    for piece in read_ahead(readers(), threads):
-        if piece.fault is not None:
-            skipped.record(piece.fault.name, piece.fault.fault, piece.fault.detail)
-        if piece.owner is not None and piece.batch is not None:
-            _put(bulk, piece.owner, piece.batch, piece.text)
-            if piece.done >= 1.0:
-                writer.put(piece.owner)
-        if watch is not None:
-            watch((number + piece.done) / len(members))
-        number += piece.done >= 1.0
+    # Closed at once when something fails, lest its threads outlive this.
+    with closing(read_ahead(readers(), threads)) as pieces:
+        for piece in pieces:
+            if piece.fault is not None:
+                skipped.record(piece.fault.name, piece.fault.fault, piece.fault.detail)
+            if piece.owner is not None:
+                for modality, inputs in piece.inputs.items():
+                    bulk.put(piece.owner, modality, inputs)
+                if piece.done >= 1.0:
+                    writer.put(piece.owner)
+            if watch is not None:
+                watch((number + piece.done) / len(members))
+            number += piece.done >= 1.0
     writer.flush()
     gone = set(index.keys_of(name)) - present if prune else set()
     index.remove(gone)
@@ -243,10 +176,3 @@ def _ledger(place: str) -> Skipped:
         return Skipped(None, 1.0)
     (Path(place) / "skipped.jsonl").unlink(missing_ok=True)
     return Skipped(Path(place), 1.0)
-
-
-def _put(bulk: Bulk, owner: Collected, batch: Batch, text: Tensor | None) -> None:
-    if text is not None:
-        bulk.put(owner, "text", text)
-    for modality in batch.modalities:
-        bulk.put(owner, modality, getattr(batch, modality))

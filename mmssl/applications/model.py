@@ -204,8 +204,9 @@ class Model:
             UsageError: there is no such index, or it is of another model.
         """
         vector = self.query(text=text, video=video, audio=audio, image=image)
+        asked: Modality = "text" if text is not None else "audio" if audio is not None else "video"
         seen: tuple[Modality, ...] = tuple(m for m in self.modalities if m != "text")
-        return search(open_index(str(index), self.fingerprint), vector, count, tuple(modalities or seen))
+        return search(open_index(str(index), self.fingerprint), vector, count, tuple(modalities or seen), asked)
 
     def localize(
         self,

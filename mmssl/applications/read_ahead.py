@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
@@ -42,7 +42,7 @@ class _Line(Generic[T]):
         return False
 
 
-def read_ahead(readers: Iterable[Iterator[T]], threads: int) -> Iterator[T]:
+def read_ahead(readers: Iterable[Iterator[T]], threads: int) -> Generator[T, None, None]:
     """The items of all readers, in order, while the next readers work ahead; at most two items of each wait.
 
     Args:

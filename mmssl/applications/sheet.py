@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mmssl.applications.moments import Hit, IndexedRecording
 from mmssl.data.decode.reader import Media, Reader
@@ -17,6 +17,7 @@ from mmssl.errors import MediaError, UsageError
 _TILE = (240, 180)  # width and height of one picture, pixels
 _WORDS = 44  # height of the two lines below it
 _GAP = 12
+_RATE = 8_000  # Hz, of a drawn sound
 
 
 def open_hit(recording: IndexedRecording, reader: Reader) -> Media:
@@ -50,7 +51,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def contact_sheet(hits: Sequence[Hit], title: str, path: Path, reader: Reader, columns: int = 4) -> None:
-    """The middle picture of each answer with its rank, score, file and seconds; gray where there is none."""
+    """The middle picture of each answer with its rank, score, file and seconds."""
     rows = -(-len(hits) // columns)
     width = columns * (_TILE[0] + _GAP) + _GAP
     sheet = Image.new("RGB", (width, rows * (_TILE[1] + _WORDS + _GAP) + _GAP + 34), (250, 249, 246))
@@ -63,17 +64,33 @@ def contact_sheet(hits: Sequence[Hit], title: str, path: Path, reader: Reader, c
         first = f"{rank + 1}   {hit.score:.3f}   {hit.start:.1f}-{hit.end:.1f} s"
         draw.text((x, y + _TILE[1] + 5), first, fill=(180, 70, 43), font=font)
         draw.text((x, y + _TILE[1] + 23), _shortened(hit.recording.name, 34), fill=(106, 115, 131), font=font)
+    path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
 
 
 def _picture(hit: Hit, reader: Reader) -> Image.Image:
-    """A sound without a picture, or one that cannot be read any more, is a gray tile: its line of text still counts."""
+    """The whole picture, or the wave of a sound without one; a gray tile when it cannot be read any more."""
     try:
         with open_hit(hit.recording, reader) as media:
-            pixels: NDArray[np.uint8] = media.frames([(hit.start + hit.end) / 2], (_TILE[1], _TILE[0])).pixels[0]
+            if media.info.video is None:
+                count = round((hit.end - hit.start) * _RATE)
+                return _wave(media.sound(hit.start, count, _RATE))
+            pixels: NDArray[np.uint8] = media.frames([(hit.start + hit.end) / 2]).pixels[0]
     except (MediaError, UsageError):
+        # Its line of text still counts.
         return Image.new("RGB", _TILE, (200, 200, 200))
-    return Image.fromarray(pixels)
+    return ImageOps.pad(Image.fromarray(pixels), _TILE, color=(236, 234, 228))
+
+
+def _wave(sound: NDArray[np.float32]) -> Image.Image:
+    """The loudest sample of each column, relative to the loudest of all."""
+    tile = Image.new("RGB", _TILE, (236, 234, 228))
+    draw, middle = ImageDraw.Draw(tile), _TILE[1] / 2
+    peaks = [float(np.abs(part).max(initial=0.0)) for part in np.array_split(sound, _TILE[0])]
+    scale = (middle - 8) / max(*peaks, 1e-6)
+    for x, peak in enumerate(peaks):
+        draw.line((x, middle - peak * scale, x, middle + peak * scale), fill=(106, 115, 131))
+    return tile
 
 
 def _shortened(text: str, length: int) -> str:
