@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SAMPLE = 65_536  # moments from which the scales are taken in a large index
+SAMPLE = 16_384  # moments from which the scales are taken in a large index
 _LEAST = 0.05  # of d: a modality that tells nothing still ranks when it is the only one
 
 

@@ -11,7 +11,9 @@ from torch import Tensor
 from mmssl.applications.fusion import SAMPLE, Scales, gain
 from mmssl.applications.nearest import Nearest
 
-_SPARE = 4  # times as many moments as wanted are taken from each modality before their scores are joined
+# Moments that each modality gives at least, before their scores are joined: the best in both is the very best in none.
+_CANDIDATES = 1_000
+_TRIALS = 50
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Loaded:
 
     @staticmethod
     def search(
-        parts: Sequence["Loaded"], query: Tensor, count: int, asked: "Loaded | None" = None
+        parts: Sequence["Loaded"], query: Tensor, count: int, asked: "Loaded | None" = None, *, exact: bool = False
     ) -> tuple[Tensor, Tensor]:
         """The `count` best scores over the modalities of one index, best first, and (segment, row) `[count, 2]`.
 
@@ -63,16 +65,18 @@ class Loaded:
             query: `[E]`.
             count: at most.
             asked: the modality that the query is of.
+            exact: look at every moment, whatever their number.
         """
         places = parts[0].places
         if not len(places):
             return torch.empty(0), places
         sample = torch.linspace(0, len(places) - 1, min(SAMPLE, len(places))).long()
         wanted = query.float().cpu()
-        if all(part.nearest.engine is None for part in parts):
+        if exact or all(part.nearest.engine is None for part in parts):
             moments = torch.arange(len(places))
         else:
-            found = [part.rows[part.nearest.search(wanted, _SPARE * count)[1]] for part in parts]
+            wide = max(4 * count, _CANDIDATES)
+            found = [part.rows[part.nearest.search(wanted, wide)[1]] for part in parts]
             moments = torch.unique(torch.cat(found))
         cosines = torch.stack([part.cosines(wanted, moments) for part in parts])
         scores = _scales(parts, wanted, sample, asked).fused(cosines)
@@ -89,3 +93,17 @@ def _scales(parts: Sequence[Loaded], query: Tensor, sample: Tensor, asked: Loade
     pairs = zip(parts, rows, strict=True)
     own = asked.rows_of(sample)
     return Scales.of(cosines, torch.stack([gain(own, vectors, same=part is asked) for part, vectors in pairs]))
+
+
+def measured_recall(parts: Sequence[Loaded], asked: Loaded) -> float:
+    """Share of the true ten best moments that a search finds, over at most 50 of the index's own vectors as queries."""
+    queries = asked.nearest.vectors
+    chosen = queries[torch.linspace(0, len(queries) - 1, min(_TRIALS, len(queries))).long()]
+    found, wanted = 0, 0
+    for query in chosen:
+        best, truth = (
+            {tuple(place) for place in Loaded.search(parts, query, 10, asked, exact=exact)[1].tolist()}
+            for exact in (False, True)
+        )
+        found, wanted = found + len(best & truth), wanted + len(truth)
+    return found / max(wanted, 1)

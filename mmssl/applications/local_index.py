@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmssl.applications.loaded import Loaded
+from mmssl.applications.loaded import Loaded, measured_recall
 from mmssl.applications.moments import Hit, IndexedRecording, Moments
 from mmssl.applications.segments import read_segment, segment_file, sweep, write_segment
 from mmssl.batch import MODALITIES, Modality
@@ -56,7 +56,10 @@ class LocalIndex:
             raise UsageError(f"{folder}: no index there; make one with: mmssl index RUN DATA --out {folder}")
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder}: is a file; give a folder for the index")
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
         self.folder = folder
         self._database = database
         self._loaded: dict[Modality, Loaded] = {}
@@ -202,11 +205,14 @@ class LocalIndex:
         return Hit(score, start, end, IndexedRecording(*recording), caption or recording[-1])
 
     def recalls(self) -> Mapping[str, float]:
-        """Of searching each modality with vectors of each other one, where that is not exact."""
+        """Of searching pictures, sounds and both with vectors of each modality, where that is not exact."""
         loaded = dict(zip(MODALITIES, self._load(MODALITIES), strict=True))
+        there = [modality for modality in MODALITIES if len(loaded[modality].rows)]
+        searched = [m for m in there if m != "text" and loaded[m].nearest.engine is not None]
+        ways = [[m] for m in searched] + ([searched] if len(searched) > 1 else [])
         return {
-            f"{asked}->{answered}": loaded[answered].nearest.measure(loaded[asked].nearest.vectors)
-            for asked in MODALITIES
-            for answered in MODALITIES
-            if asked != answered and loaded[answered].nearest.engine is not None and len(loaded[asked].rows)
+            f"{asked}->{','.join(way)}": measured_recall([loaded[m] for m in way], loaded[asked])
+            for asked in there
+            for way in ways
+            if way != [asked]
         }

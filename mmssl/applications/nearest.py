@@ -1,4 +1,4 @@
-"""The rows of a matrix nearest to a vector: exact while it is small, faiss above, with the recall measured."""
+"""The rows of a matrix nearest to a vector: exact while it is small, faiss above."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from torch import Tensor
 
 EXACT_LIMIT = 1_000_000  # rows; below, one product with the matrix is quick enough and never misses
 _CHUNK = 65_536  # rows a product, so that nothing of the matrix is copied
-_TRIALS = 200  # queries of the recall's measurement
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,6 @@ class Nearest:
         """As `search`, by looking at every row."""
         best = self.scores(query).topk(min(count, len(self.vectors)))
         return best.values, best.indices
-
-    def measure(self, queries: Tensor) -> float:
-        """Share of the true ten nearest that `search` finds, over at most 200 of the queries `[q, E]`.
-
-        They should come from another modality: an engine that finds the neighbors of its own rows can still miss
-        those of a query from the other side of the modality gap.
-        """
-        chosen = queries[torch.linspace(0, len(queries) - 1, min(_TRIALS, len(queries))).long()]
-        truth = min(10, len(self.vectors))
-        found = [set(self.search(q, truth)[1].tolist()) & set(self.exact(q, truth)[1].tolist()) for q in chosen]
-        return sum(map(len, found)) / (truth * len(chosen))
 
 
 def _files(place: Path) -> tuple[Path, Path]:
