@@ -5,6 +5,7 @@ mmssl train recipes/quickstart.py --out runs/quickstart
 
 from mmssl.data.clips import Clips
 from mmssl.data.hashing import HashTokenizer
+from mmssl.data.window import EvenWindows, RandomWindow
 from mmssl.encoders.audio_resnet import AudioResNet
 from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.text_words import TextMean
@@ -22,6 +23,7 @@ def recipe(
     seconds: float = 2.0,
     frames: int = 4,
     pixels: int = 64,
+    windows: int = 0,
     seed: int = 0,
 ) -> Run:
     """The experiment.
@@ -34,11 +36,21 @@ def recipe(
         seconds: of a clip.
         frames: pictures a clip.
         pixels: height and width of a picture.
+        windows: fixed clips of each recording, at even distances; 1 is the middle, which evaluation looks at; 0 draws
+            a clip anywhere each time.
         seed: of weights, order and windows.
     """
     tokenizer = HashTokenizer(4096)
     return Run(
-        data=Clips(source=data, seconds=seconds, frames=frames, pixels=pixels, words=24, tokenizer=tokenizer),
+        data=Clips(
+            source=data,
+            seconds=seconds,
+            frames=frames,
+            pixels=pixels,
+            words=24,
+            tokenizer=tokenizer,
+            window=EvenWindows(windows) if windows else RandomWindow(),
+        ),
         objective=InfoNCE(
             video=ImageSmall(norm=batch_norm),
             audio=AudioResNet(log_mel(), width=16, depths=(1, 1, 1), strides=(1, 2, 2), norm=batch_norm),
