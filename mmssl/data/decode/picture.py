@@ -46,7 +46,8 @@ class Scaler:
 
     Bilinear, and in two steps where a picture is YUV 4:2:0: scaled as such, then converted. That takes half the time of
     one step to RGB and differs by 1 gray level on average, as color is scaled at half the size. The contexts are kept,
-    since making one takes as long as scaling a small picture.
+    since making one takes as long as scaling a small picture; one thread each, since starting more takes longer still
+    and the workers already use every core.
 
     Args:
         size: (height, width) of the pictures.
@@ -67,8 +68,8 @@ class Scaler:
         down, across = whole[::-1] if turned else whole
         planar = frame.format.name if frame.format.name in ("yuv420p", "yuvj420p") else "rgb24"
         # The whole picture is scaled and then cropped, which costs less than a crop that copies.
-        scaled = self._scale.reformat(frame, across, down, planar, interpolation=Interpolation.BILINEAR)
-        scaled = self._convert.reformat(scaled, across, down, "rgb24", interpolation=Interpolation.BILINEAR)
+        scaled = self._scale.reformat(frame, across, down, planar, interpolation=Interpolation.BILINEAR, threads=1)
+        scaled = self._convert.reformat(scaled, across, down, "rgb24", interpolation=Interpolation.BILINEAR, threads=1)
         pixels = oriented(np.asarray(scaled.to_ndarray(), np.uint8), self.matrix)
         top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
         return pixels[top : top + height, left : left + width]
