@@ -65,7 +65,8 @@ class Tiles:
         scale = CANVAS / self.side
         shape = (round(self.height * scale), round(self.width * scale))
         ramp = torch.minimum(torch.arange(CANVAS) + 1, CANVAS - torch.arange(CANVAS)).float()
-        weight = torch.minimum(ramp.unsqueeze(1), ramp)
+        # A product: along the side on which squares neighbor each other their shares are then alike in every row.
+        weight = ramp.unsqueeze(1) * ramp
         total, weights = torch.zeros(len(fine), times, *shape), torch.zeros(shape)
         for number, corner in enumerate(self.corners):
             top, left = (min(round(c * scale), s - CANVAS) for c, s in zip(corner, shape, strict=True))

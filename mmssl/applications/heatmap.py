@@ -20,8 +20,13 @@ class Scale:
     high: float
 
     def shares(self, heat: Tensor) -> Tensor:
-        """Scores to [0, 1]."""
-        return ((heat - self.low) / max(self.high - self.low, 1e-9)).clamp(0, 1)
+        """Scores of one picture to [0, 1]; half of its places at least are 0.
+
+        Where a whole picture is hot, as when its sound is the film's clearest, color everywhere would say nothing and
+        hide the picture.
+        """
+        low = max(self.low, float(heat.quantile(0.5)))
+        return ((heat - low) / max(self.high - self.low, 1e-9)).clamp(0, 1)
 
 
 @cache
@@ -43,8 +48,8 @@ def overlay(picture: Picture, heat: Tensor, scale: Scale, strength: float = 0.75
         strength: of the color at the hottest place, 0 to 1.
     """
     size = picture.shape[:2]
-    fine = functional.interpolate(heat.float()[None, None], size, mode="bicubic")[0, 0]
-    share = scale.shares(fine).numpy()
+    shares = scale.shares(heat.float())
+    share = functional.interpolate(shares[None, None], size, mode="bicubic")[0, 0].clamp(0, 1).numpy()
     color = colors()[(share * 255).astype(np.uint8)]
     # Fainter than in proportion below, so that lukewarm places do not veil the picture.
     opacity = (strength * share**1.5)[..., None]

@@ -165,3 +165,20 @@ def test_drawing() -> None:
     assert peak(heat) == (5.5 / 8, 2.5 / 6, 1.0)
     assert not np.array_equal(ring(gray, 0.5, 0.5), gray)
     assert np.array_equal(gray, np.full((60, 80, 3), 100))
+    # Hot everywhere is the same picture with the same hottest place, not a picture under color.
+    hotter = overlay(gray, heat + 5, Scale(0.2, 1.0))
+    assert np.array_equal(hotter[:10, :20], gray[:10, :20])
+    assert np.abs(hotter[25, 55].astype(int) - 100).max() > 60
+    assert np.array_equal(overlay(gray, torch.full((6, 8), 0.9), Scale(0.2, 1.0)), gray)
+
+
+def test_no_seam_between_tiles() -> None:
+    tiles = Tiles.covering(48, 64, 32)
+    assert len(tiles.corners) == 2
+    left_and_right = torch.stack([torch.zeros(1, 4, 4), torch.ones(1, 4, 4)])
+    (joined,) = tiles.joined(left_and_right)[0]
+    # From one to the other in small steps, in every row alike, the first and the last included.
+    assert torch.equal(joined, joined[:1].expand_as(joined))
+    assert joined[0].diff().max() < 0.05
+    assert joined[0, 0] == 0
+    assert joined[0, -1] == 1
