@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmssl.applications.localize import Threshold
+from mmssl.data.atomic import write_atomically
 from mmssl.errors import CheckpointError
 
 # One in ten maps of a sound that nothing in view makes reaches further.
@@ -28,7 +29,7 @@ def keep_calibration(folder: Path, numbers: Mapping[str, float], data: str) -> P
         return None
     origin = f"nine tenths of the maps of silence, noise and other recordings' sounds, measured on {data}"
     path = calibration_file(folder)
-    path.write_text(json.dumps({"threshold": numbers[RULE], "origin": origin}, indent=1) + "\n", encoding="utf-8")
+    write_atomically(path, json.dumps({"threshold": numbers[RULE], "origin": origin}, indent=1) + "\n")
     return path
 
 

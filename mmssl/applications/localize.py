@@ -16,6 +16,7 @@ from torch import Tensor
 from mmssl.applications.heat_film import HeatFilm, HeatTimeline
 from mmssl.applications.heatmap import Scale, caption, overlay, peak, ring
 from mmssl.applications.redraw import redraw
+from mmssl.data.atomic import write_atomically
 from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.pyav import PyAVMedia, PyAVReader
 from mmssl.errors import Fault, MediaError
@@ -91,7 +92,7 @@ class Located:
         """As JSON, with the spans in which nothing in view sounds."""
         fields: dict[str, Any] = {**asdict(self), "silent": self.silent()}
         fields["units"] = "time in seconds; x and y in shares of width and height from the upper left"
-        path.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+        write_atomically(path, json.dumps(fields, indent=1) + "\n")
 
 
 def quiet_threshold(film: HeatFilm, starts: NDArray[np.float64]) -> Threshold:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mmssl.data.atomic import write_atomically
 from mmssl.data.captions import MEDIA, extension_of
 from mmssl.data.folder import walk
 from mmssl.errors import UsageError
@@ -143,10 +144,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         UsageError: the folder is missing or cannot be written to.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        write_atomically(path, text)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); give another --out") from error
 

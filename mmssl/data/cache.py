@@ -10,8 +10,8 @@ import zlib
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
+from mmssl.data.atomic import write_atomically
 from mmssl.errors import UsageError
 
 WAYS = 16
@@ -39,22 +39,6 @@ def cache_bytes() -> int:
     if not 0 <= number < 1e9:
         raise UsageError(f"MMSSL_CACHE_GB must be a number of gigabytes of at least 0, not {told!r}")
     return int(number * 1e9)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside, then rename: another process sees the whole file or none.
-
-    Raises:
-        OSError: the place cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{uuid4().hex}.partial")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
-        raise
 
 
 class BlockCache:

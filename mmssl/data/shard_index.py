@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmssl.data.cache import cache_folder, write_atomically
+from mmssl.data.atomic import write_atomically
+from mmssl.data.cache import cache_folder
 from mmssl.data.captions import DESCRIPTION, json_fields
 from mmssl.data.fields import identifier
 from mmssl.data.packed_strings import Ints, Strings

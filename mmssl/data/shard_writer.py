@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mmssl.data.cache import write_atomically
+from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.reader import Reader
 from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recording, Recordings

@@ -6,7 +6,6 @@ recipe.py  run.json  README.md  log.csv  metrics.jsonl  skipped.jsonl  tensorboa
 import json
 import logging
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmssl import __version__
+from mmssl.data.atomic import write_atomically
 from mmssl.distributed import world
 from mmssl.errors import CheckpointError, UsageError
 from mmssl.run import Run
@@ -58,8 +58,12 @@ def read_run_json(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
         content: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointError(f"{folder}: no run folder, it has no run.json; give the --out of a training") from error
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder}: no run folder, {error}; give the --out of a training") from error
+        raise CheckpointError(
+            f"{path}: cannot be read or is damaged ({error}); copy it from where it is whole"
+        ) from error
     if content.get("format", 0) > FORMAT:
         raise CheckpointError(f"{path}: format {content['format']}, this mmssl reads {FORMAT}; install a newer mmssl")
     return content
@@ -81,7 +85,7 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
                 raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")
         return
     if recipe is not None:
-        shutil.copyfile(recipe.path, folder / "recipe.py")
+        write_atomically(folder / "recipe.py", recipe.path.read_bytes())
     if run.data.tokenizer is not None:
         run.data.tokenizer.save(folder)
     content = {
@@ -102,9 +106,7 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     # Last and at once: a folder without run.json is not a run yet, and starting again in it is right.
-    unfinished = folder / ".run.json"
-    unfinished.write_text(json.dumps(content, indent=1, default=str) + "\n")
-    unfinished.rename(folder / "run.json")
+    write_atomically(folder / "run.json", json.dumps(content, indent=1, default=str) + "\n")
 
 
 def kept_recipe(folder: Path) -> Recipe:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmssl.data.cache import WAYS, BlockCache, cache_bytes, write_atomically
+from mmssl.data.atomic import write_atomically
+from mmssl.data.cache import WAYS, BlockCache, cache_bytes
 from mmssl.errors import UsageError
 
 BLOCK = 1000

@@ -1,0 +1,27 @@
+"""A file that is there whole or not at all."""
+
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write beside, then rename: another process, or the next run after a crash, sees the whole file or none.
+
+    Args:
+        path: in a folder that exists.
+        data: text is written as UTF-8.
+
+    Raises:
+        OSError: the place cannot be written; it names the path.
+    """
+    part = path.with_name(f".{path.name}.{uuid4().hex}.partial")
+    try:
+        part.write_bytes(data.encode() if isinstance(data, str) else data)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        error.filename = str(path)  # a full disk names none, other faults the part, which is gone
+        error.filename2 = None
+        raise
