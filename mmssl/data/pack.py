@@ -6,12 +6,10 @@ Media bytes are copied as they are. Which recording goes into which shard is a p
 
 import fcntl
 import json
-import multiprocessing
 import os
-import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,9 +18,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from mmssl.data.cache import write_atomically
+from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
+from mmssl.data.process_pool import interrupts_held, process_pool
 from mmssl.data.recordings import Recordings
 from mmssl.data.shard_plan import ShardPlan, plan_shards
 from mmssl.data.shard_writer import RECORDS, ShardReport, Skip, finished, write_shard
@@ -104,7 +103,6 @@ _job: list[tuple[Recordings, Path, Reader | None]] = []  # of a worker process, 
 
 def _start(recordings: Recordings, out: Path, reader: Reader | None) -> None:
     _job[:] = [(recordings, out, reader)]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent lets running shards finish
 
 
 def _work(plan: ShardPlan) -> ShardReport:
@@ -130,21 +128,18 @@ def _run(
         for plan in plans:
             yield write_shard(recordings, plan, out, reader)
         return
-    # Not fork: decoders and the network library run threads.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(recordings, out, reader))
     try:
-        pending: set[Future[ShardReport]] = {pool.submit(_work, plan) for plan in plans}
-        while pending:
-            done, pending = wait(pending, 0.5, FIRST_COMPLETED)
-            yield from [future.result() for future in done]
-            if not done:
-                yield None
+        with process_pool(workers, _start, (recordings, out, reader)) as pool:
+            with interrupts_held():
+                pending: set[Future[ShardReport]] = {pool.submit(_work, plan) for plan in plans}
+            while pending:
+                done, pending = wait(pending, 0.5, FIRST_COMPLETED)
+                yield from [future.result() for future in done]
+                if not done:
+                    yield None
     except BrokenProcessPool:
         detail = "a worker died, of too little memory or in a decoder; the same command with --workers 1 goes on"
         raise MmsslError(f"{out}: {detail}") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def pack(

@@ -3,14 +3,14 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mmssl.data.atomic import write_atomically
+from mmssl.data.process_pool import interrupts_held, process_pool
 from mmssl.data.synthetic.captions import captions
 from mmssl.data.synthetic.difficulty import Difficulty
 from mmssl.data.synthetic.film import write
@@ -116,9 +116,7 @@ def _settle(out: Path, world: World) -> None:
                     "with this world, or another folder to make another"
                 )
         return
-    part = settings.with_name(f".{SETTINGS}.{os.getpid()}")
-    part.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
-    part.replace(settings)
+    write_atomically(settings, json.dumps(wanted, indent=1))
 
 
 def _make(task: tuple[World, str, int, Path]) -> bool:
@@ -179,14 +177,12 @@ def _results(tasks: Iterator[tuple[World, str, int, Path]], workers: int) -> Ite
     if workers <= 1:
         yield from map(_make, tasks)
         return
-    # Threads of the parent (the bar's) may hold locks that a forked child would wait for forever.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    try:
-        pending = list(tasks)
-        yield from pool.map(_make, pending, chunksize=max(1, min(16, len(pending) // (4 * workers))))
-    finally:
-        # After Ctrl-C or an error, not after the rest of a hundred thousand clips.
-        pool.shutdown(cancel_futures=True)
+    pending = list(tasks)
+    with process_pool(workers) as pool:
+        with interrupts_held():
+            # Few in a piece: Ctrl-C waits for the pieces that have begun.
+            made = pool.map(_make, pending, chunksize=max(1, min(4, len(pending) // (4 * workers))))
+        yield from made
 
 
 def parse_splits(text: str) -> dict[str, float]:
