@@ -17,7 +17,7 @@ from mmssl.applications.loaded import Loaded, measured_recall
 from mmssl.applications.moments import Hit, IndexedRecording, Moments
 from mmssl.applications.segments import read_segment, segment_file, sweep, write_segment
 from mmssl.batch import MODALITIES, Modality
-from mmssl.errors import CheckpointError, UsageError
+from mmssl.errors import CheckpointError, MmsslError, UsageError
 
 FORMAT = 1
 TABLES = """
@@ -33,6 +33,15 @@ CREATE TABLE IF NOT EXISTS moments (
 CREATE INDEX IF NOT EXISTS moments_recording ON moments(recording);
 CREATE INDEX IF NOT EXISTS recordings_source ON recordings(source);
 """
+# Codes of faults that lie around an index, not in it: full disk, no permission, a writer that does not end.
+_SURROUNDINGS = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+}
 _FIELDS = "key, source, member, path, fingerprint, label"
 
 
@@ -48,6 +57,7 @@ class LocalIndex:
     Raises:
         UsageError: no index there, or one of another model.
         CheckpointError: the index is damaged.
+        MmsslError: the disk is full, the folder cannot be written, or another process writes for a minute.
     """
 
     def __init__(self, folder: Path, model: str | None = None, run: str = "") -> None:
@@ -64,10 +74,7 @@ class LocalIndex:
         self._database = database
         self._loaded: dict[Modality, Loaded] = {}
         self._revision = ""
-        try:
-            self._open(model, run)
-        except sqlite3.DatabaseError as error:
-            raise CheckpointError(f"{database}: not a readable index ({error}); build it again") from error
+        self._open(model, run)
 
     def _open(self, model: str | None, run: str) -> None:
         if model is not None:
@@ -88,22 +95,29 @@ class LocalIndex:
                 connection.execute("INSERT OR REPLACE INTO about VALUES ('run', ?)", (run,))
         self.model, self.run = told["model"], run or told.get("run", "")
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._database, timeout=60, isolation_level=None)
-        connection.execute("PRAGMA foreign_keys = ON")
-        return connection
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._database, timeout=60, isolation_level=None)) as connection:
+                connection.execute("PRAGMA foreign_keys = ON")
+                yield connection
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in _SURROUNDINGS:
+                told = f"{error}; the index is whole, mend this and the same command goes on"
+                raise MmsslError(f"{self._database}: {told}") from error
+            raise CheckpointError(f"{self._database}: not a readable index ({error}); build it again") from error
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """One state of the database for several statements."""
-        with closing(self._connect()) as connection:
+        with self._connected() as connection:
             connection.execute("BEGIN")
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One writer at a time, also between processes; all or nothing."""
-        with closing(self._connect()) as connection:
+        with self._connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection  # closing without a commit undoes it
             connection.execute("COMMIT")

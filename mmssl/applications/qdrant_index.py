@@ -1,11 +1,9 @@
 """The same index in a Qdrant server, for archives that outgrow a folder: a point a moment, a vector a modality."""
 
-import os
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
@@ -17,31 +15,6 @@ from mmssl.errors import UsageError
 
 _PAGE = 1_000  # points a request
 _SPARE = 4  # times as many moments as wanted are asked of each modality before their scores are joined
-
-
-def connect(address: str) -> tuple[Any, str]:
-    """A client and the collection's name for `http://host:6333/collection`; a key is taken from QDRANT_API_KEY.
-
-    Raises:
-        UsageError: the address names no collection, no server answers there, or qdrant-client is not installed.
-    """
-    try:
-        from qdrant_client import QdrantClient
-        from qdrant_client.http.exceptions import ApiException
-    except ImportError as error:
-        raise UsageError("a Qdrant address needs its client: pip install 'mmssl[qdrant]'") from error
-    parts = urlsplit(address)
-    collection = parts.path.strip("/")
-    if not collection:
-        raise UsageError(f"{address}: name the collection too, as in http://localhost:6333/clips")
-    server = f"{parts.scheme}://{parts.netloc}"
-    key = os.environ.get("QDRANT_API_KEY")
-    client = QdrantClient(url=server, api_key=key, check_compatibility=False, timeout=60)
-    try:
-        client.get_collections()
-    except ApiException as error:
-        raise UsageError(f"{server}: no Qdrant server answers as it should ({error}); check address and key") from error
-    return client, collection
 
 
 class QdrantIndex:

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from mmssl.applications.local_index import LocalIndex
 from mmssl.applications.moments import Hit, MomentIndex
-from mmssl.applications.qdrant_index import QdrantIndex, connect
+from mmssl.applications.qdrant_index import QdrantIndex
+from mmssl.applications.qdrant_server import connect
 from mmssl.batch import Modality
 from mmssl.errors import UsageError
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmssl.applications.moments import Moments
 from mmssl.batch import MODALITIES, Modality
-from mmssl.errors import CheckpointError
+from mmssl.errors import CheckpointError, MmsslError
 
 
 def segment_file(folder: Path, number: int) -> Path:
@@ -31,6 +31,9 @@ def write_segment(path: Path, moments: Sequence[Moments]) -> int:
 
     Returns:
         the number of rows.
+
+    Raises:
+        MmsslError: the disk is full or the folder cannot be written.
     """
     counts = [len(part.start) for part in moments]
     dim = next((vectors.shape[1] for part in moments for vectors in part.vectors.values()), 1)
@@ -40,10 +43,16 @@ def write_segment(path: Path, moments: Sequence[Moments]) -> int:
         parts = [part.vectors.get(modality, nan) for part, nan in zip(moments, lacking, strict=True)]
         tensors[modality] = torch.cat(parts).float().cpu().contiguous()
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.rename(path)
+    try:
+        save_file(tensors, partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.rename(path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise MmsslError(
+            f"{path}: cannot be written ({error}); make room or give another folder, and the same command goes on"
+        ) from error
     return sum(counts)
 
 

@@ -6,6 +6,7 @@ Nothing here or at the top of those files imports torch, so help and the answer 
 import inspect
 import logging
 import re
+import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from mmssl.cli.index import index
 from mmssl.cli.localize import localize
 from mmssl.cli.pack import pack
 from mmssl.cli.probe import probe
+from mmssl.cli.refusals import sentence
 from mmssl.cli.search import search
 from mmssl.cli.synthesize import synthesize
 from mmssl.cli.train import train
@@ -30,14 +32,22 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a full disk is told here, not in a traceback when Python ends
+            return result
         except MmsslError as error:
             if ctx.params["debug"]:
                 raise
             print(f"mmssl: {error}", file=sys.stderr)
             sys.exit(error.exit_status)
+        except OSError as error:
+            told = sentence(error)
+            if told is None or ctx.params["debug"]:
+                raise
+            print(f"mmssl: {told}", file=sys.stderr)
+            sys.exit(MmsslError.exit_status)
         except KeyboardInterrupt:
-            sys.exit(130)
+            sys.exit(128 + signal.SIGINT)
 
 
 app = typer.Typer(

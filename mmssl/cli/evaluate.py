@@ -31,22 +31,29 @@ def evaluate(
         mmssl evaluate runs/quickstart --data world/test --limit 200 --json numbers.json --plots plots
     """
     from json import dumps
+    from sys import stderr
 
     from mmssl.applications.calibration import keep_calibration
     from mmssl.applications.measure import measure
     from mmssl.applications.model import load
     from mmssl.cli.tables import show
+    from mmssl.data.atomic import write_atomically
 
     model = load(run, device)
     measured = measure(model, data, boxes=boxes, limit=limit, batch_size=batch_size, workers=workers, language=language)
     show(measured.numbers)
     for name, reason in measured.left_out.items():
         print(f"no {name}: {reason}")
-    if calibrate and (kept := keep_calibration(run, measured.numbers, data)) is not None:
-        print(f"{kept}: the score below which nothing in view sounds")
+    if calibrate:
+        try:
+            if (kept := keep_calibration(run, measured.numbers, data)) is not None:
+                print(f"{kept}: the score below which nothing in view sounds")
+        except OSError as error:  # another's run, say: what was measured is still wanted
+            print(f"warning: {error.filename}: not kept, {error.strerror}; --no-calibrate does not try", file=stderr)
     if json is not None:
         told = {"run": str(run), "data": data, "limit": limit, "numbers": dict(measured.numbers)}
-        json.write_text(dumps(told, indent=1) + "\n", encoding="utf-8")
+        json.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(json, dumps(told, indent=1) + "\n")
         print(f"{json}: all numbers")
     if plots is not None:
         from mmssl.applications.plots import save_plots

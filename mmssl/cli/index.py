@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from mmssl.errors import MmsslError
+
 
 def index(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
@@ -51,6 +53,8 @@ def index(
             prune=prune,
             watch=show,
         )
+    if not report.moments:
+        raise MmsslError(f"{out}: nothing to search, {'; '.join(' '.join(line.split()) for line in report.skipped)}")
     print(f"{out}: {report.moments} moments of {report.recordings} recordings")
     print(f"{report.added} added, {report.unchanged} were in already, {report.removed} removed")
     for line in report.skipped:

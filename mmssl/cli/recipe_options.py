@@ -86,7 +86,7 @@ def read_page(path: Path) -> Page:
         UsageError: it is no Python, has no function `recipe`, or an argument whose type is none of the four.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_text(encoding="utf-8"), path.name)
     except (OSError, SyntaxError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read as Python, {error}") from error
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "recipe"]

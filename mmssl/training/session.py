@@ -130,7 +130,10 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     clips, plan = run.data.open(), run.optimization
     fingerprint = clips.fingerprint()
     objective = run.objective.to(device).train()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
     if rank() == 0:
         start_folder(folder, run, fingerprint, recipe, resume=resume)
     checkpoints = Checkpoints(folder / "checkpoints")

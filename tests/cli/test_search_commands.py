@@ -106,6 +106,14 @@ def found(*words: object) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def test_nothing_to_search_is_no_success(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "noise.mp4").write_bytes(bytes(range(256)) * 8)
+    done = mmssl("index", run, tmp_path / "broken", "--out", tmp_path / "index", "--device", "cpu")
+    assert done.exit_code == 1
+    assert "nothing to search, 1 recordings could not be read" in done.stderr
+
+
 def test_a_second_time_only_what_is_new(run: Path, films: Path, index: Path, tmp_path: Path) -> None:
     more = Path(shutil.copytree(films, tmp_path / "more"))
     place = Path(shutil.copytree(index, tmp_path / "index"))
