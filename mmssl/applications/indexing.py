@@ -43,18 +43,23 @@ class IndexReport:
 
 
 class _Writer:
-    """Adds what is finished, every so many seconds."""
+    """Embeds pieces in bulk and adds the recordings that are finished, every so many seconds."""
 
     def __init__(self, index: MomentIndex, bulk: Bulk, every: float) -> None:
         self._index, self._bulk, self._every = index, bulk, every
         self._last, self._finished = time.monotonic(), list[Collected]()
         self.added = 0
 
-    def put(self, done: Collected) -> None:
-        """One recording, all of whose inputs are in the bulk."""
-        self._finished.append(done)
-        if time.monotonic() - self._last >= self._every:
-            self.flush()
+    def take(self, piece: Piece) -> None:
+        """What the model is to see of a recording; after its last piece it may be written."""
+        if piece.owner is None:
+            return
+        for modality, inputs in piece.inputs.items():
+            self._bulk.put(piece.owner, modality, inputs)
+        if piece.done >= 1.0:
+            self._finished.append(piece.owner)
+            if time.monotonic() - self._last >= self._every:
+                self.flush()
 
     def flush(self) -> None:
         """Everything so far is safe after this."""
@@ -124,25 +129,19 @@ def build_index(
             else:
                 yield cutter.pieces(recordings, number, found)
 
-    bulk = Bulk(model.objective, model.device, batch_size)
-    writer = _Writer(index, bulk, save_every)
+    writer = _Writer(index, Bulk(model.objective, model.device, batch_size), save_every)
     number = 0
     # Closed at once when something fails, lest its threads outlive this.
     with closing(read_ahead(readers(), threads)) as pieces:
         for piece in pieces:
             if piece.fault is not None:
                 skipped.record(piece.fault.name, piece.fault.fault, piece.fault.detail)
-            if piece.owner is not None:
-                for modality, inputs in piece.inputs.items():
-                    bulk.put(piece.owner, modality, inputs)
-                if piece.done >= 1.0:
-                    writer.put(piece.owner)
+            writer.take(piece)
             if watch is not None:
                 watch((number + piece.done) / len(members))
             number += piece.done >= 1.0
     writer.flush()
-    gone = set(index.keys_of(name)) - present if prune else set()
-    index.remove(gone)
+    index.remove(gone := set(index.keys_of(name)) - present if prune else set())
     return IndexReport(
         moments=len(index),
         recordings=len(index.known()),

@@ -159,9 +159,8 @@ class Model:
         with self.reader.open(source, name) as media:
             for modality in modalities or ():
                 self._require(modality)
-            wanted = recorded(
-                media, name, self.modalities if modalities is None else modalities, modalities is not None
-            )
+            asked = self.modalities if modalities is None else modalities
+            wanted = recorded(media, name, asked, modalities is not None)
             starts = window_starts(0.0, media.info.duration, self.format.seconds, stride)
             parts = [self._embed(batch) for batch in read_windows(media, starts, self.format, wanted)]
             ends = np.minimum(starts + self.format.seconds, media.info.duration)

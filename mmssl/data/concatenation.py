@@ -1,7 +1,6 @@
 """Several sources of recordings as one."""
 
 import hashlib
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -9,7 +8,7 @@ from itertools import accumulate
 from mmssl.data.decode.reader import Source
 from mmssl.data.keyed import Keyed
 from mmssl.data.recordings import Recording
-from mmssl.data.shards import shard_names
+from mmssl.data.shards import find_part, shard_names
 
 
 class ConcatenatedRecordings(Keyed):
@@ -28,11 +27,7 @@ class ConcatenatedRecordings(Keyed):
         return self._ends[-1]
 
     def _find(self, index: int) -> tuple[int, int]:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"{self.name} has {len(self)} recordings, no number {index}")
-        index %= len(self)
-        part = bisect_right(self._ends, index)
-        return part, index - (self._ends[part - 1] if part else 0)
+        return find_part(self.name, self._ends, index)
 
     def all_keys(self) -> list[str]:
         """Of all recordings."""

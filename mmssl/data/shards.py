@@ -57,11 +57,7 @@ class ShardRecordings(Keyed):
         return self._ends[-1]
 
     def _find(self, index: int) -> tuple[int, int]:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"{self.name} has {len(self)} recordings, no number {index}")
-        index %= len(self)
-        shard = bisect_right(self._ends, index)
-        return shard, index - (self._ends[shard - 1] if shard else 0)
+        return find_part(self.name, self._ends, index)
 
     def _name(self, shard: int, key: str) -> str:
         return f"{self._prefixes[shard]}/{key}" if self._prefixes else key
@@ -114,6 +110,25 @@ class ShardRecordings(Keyed):
             for shard, (_, index) in enumerate(self._shards)
             for key, group in zip(index.keys.all(), index.groups.all(), strict=True)
         ]
+
+
+def find_part(name: str, ends: Sequence[int], index: int) -> tuple[int, int]:
+    """Number of the part that holds a recording, and its number in that part.
+
+    Args:
+        name: of all parts together, for the message.
+        ends: recordings up to the end of each part.
+        index: of the recording; a negative one counts from the end.
+
+    Raises:
+        IndexError: there are not so many.
+    """
+    count = ends[-1]
+    if not -count <= index < count:
+        raise IndexError(f"{name} has {count} recordings, no number {index}")
+    index %= count
+    part = bisect_right(ends, index)
+    return part, index - (ends[part - 1] if part else 0)
 
 
 def shard_names(addresses: Sequence[str]) -> list[str]:
