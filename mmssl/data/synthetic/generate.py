@@ -180,8 +180,7 @@ def _results(tasks: Iterator[tuple[World, str, int, Path]], workers: int) -> Ite
     pending = list(tasks)
     with process_pool(workers) as pool:
         with interrupts_held():
-            # Few in a piece: Ctrl-C waits for the pieces that have begun.
-            made = pool.map(_make, pending, chunksize=max(1, min(4, len(pending) // (4 * workers))))
+            made = pool.map(_make, pending)  # one at a time, for Ctrl-C waits for those that have begun
         yield from made
 
 
