@@ -4,6 +4,7 @@ import io
 import threading
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -106,7 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # a reader that has what it wants hangs up
+                self.wfile.write(body)
 
     def _answer(self) -> None:
         path = self.owner.folder / self.path.lstrip("/")
