@@ -32,7 +32,7 @@ class Optimization:
     clip_norm: float = 1.0  # of the gradient; 0 leaves it alone
     accumulate: int = 1  # batches of gradient a step
     ema: float = 0.0  # decay of the averaged weights that are evaluated and loaded; 0 keeps none
-    precision: str = "fp32"  # or bf16: autocast
+    precision: str = "fp32"  # or bf16: autocast; auto: bf16 where the device has arithmetic for it
     compile: bool = False
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class Optimization:
         for name in ("warmup", "weight_decay", "clip_norm"):
             _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
         _demand(0 <= self.ema < 1, f"ema is {self.ema}; it must be at least 0 and below 1")
-        _demand(self.precision in ("fp32", "bf16"), f"precision is {self.precision!r}; it must be fp32 or bf16")
+        _demand(self.precision in ("fp32", "bf16", "auto"), f"precision is {self.precision!r}; give fp32, bf16 or auto")
 
 
 @dataclass(kw_only=True)

@@ -7,19 +7,20 @@ from mmssl.data.clips import Clips
 from mmssl.data.hashing import HashTokenizer
 from mmssl.data.window import EvenWindows, RandomWindow
 from mmssl.encoders.audio_resnet import AudioResNet
-from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.text_words import TextMean
+from mmssl.encoders.video_small import VideoSmall
+from mmssl.modules.augment import VideoAugment
 from mmssl.modules.front_ends import log_mel
-from mmssl.modules.resnet import batch_norm
+from mmssl.modules.scores import Average, MaxOverPlaces, Pooled
 from mmssl.objectives.contrastive.info_nce import InfoNCE
 from mmssl.run import Optimization, Run
 
 
 def recipe(
     data: str = "quickstart/shards/train",
-    steps: int = 160,
-    batch_size: int = 64,
-    lr: float = 6e-3,
+    steps: int = 400,
+    batch_size: int = 32,
+    lr: float = 5e-3,
     seconds: float = 2.0,
     frames: int = 4,
     pixels: int = 64,
@@ -52,14 +53,17 @@ def recipe(
             window=EvenWindows(windows) if windows else RandomWindow(),
         ),
         objective=InfoNCE(
-            video=ImageSmall(norm=batch_norm),
-            audio=AudioResNet(log_mel(), width=16, depths=(1, 1, 1), strides=(1, 2, 2), norm=batch_norm),
+            video=VideoSmall(),
+            audio=AudioResNet(log_mel(bins=64, win=800, hop=320), width=16, depths=(1, 1, 1), strides=(1, 2, 2)),
             text=TextMean(tokenizer.size, 128),
             dim=128,
+            # Mostly what search compares, and the best place in part, for the heat map.
+            score=Average(Pooled(), Pooled(), MaxOverPlaces()),
+            augment=VideoAugment(pixels, scale=(0.7, 1.0), brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0),
         ),
         steps=steps,
         batch_size=batch_size,
-        optimization=Optimization(lr=lr, warmup=steps // 20),
+        optimization=Optimization(lr=lr, warmup=steps // 20, precision="auto"),
         save_every=max(steps, 1),
         seed=seed,
         workers=1,

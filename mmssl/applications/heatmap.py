@@ -14,19 +14,23 @@ Picture = NDArray[np.uint8]  # [H, W, 3] RGB
 
 @dataclass(frozen=True)
 class Scale:
-    """The scores that are drawn as nothing (`low`) and as the hottest (`high`)."""
+    """How scores of one picture become color: its median as none, `contrast` above it as the hottest.
 
-    low: float
-    high: float
+    Scores of a film rise and fall as a whole with its sound, by more than they differ between places. Color that
+    followed them would at times cover a whole picture, and at others show nothing of where it is hottest.
+    """
+
+    contrast: float
+
+    @classmethod
+    def of(cls, maps: Tensor) -> "Scale":
+        """From `[M, h, w]` maps: what nine tenths of them stay below with their hottest place."""
+        flat = maps.float().flatten(1)
+        return cls(float((flat.amax(1) - flat.median(1).values).quantile(0.9)))
 
     def shares(self, heat: Tensor) -> Tensor:
-        """Scores of one picture to [0, 1]; half of its places at least are 0.
-
-        Where a whole picture is hot, as when its sound is the film's clearest, color everywhere would say nothing and
-        hide the picture.
-        """
-        low = max(self.low, float(heat.quantile(0.5)))
-        return ((heat - low) / max(self.high - self.low, 1e-9)).clamp(0, 1)
+        """`[h, w]` scores to [0, 1]."""
+        return ((heat - heat.median()) / max(self.contrast, 1e-9)).clamp(0, 1)
 
 
 @cache

@@ -105,13 +105,6 @@ def quiet_threshold(film: HeatFilm, starts: NDArray[np.float64]) -> Threshold:
     return Threshold(max(tops), f"highest score of this film with silence and with noise, in {len(starts)} windows")
 
 
-def scale_of(film: HeatFilm, starts: NDArray[np.float64], threshold: Threshold) -> Scale:
-    """Half of all places are drawn as nothing; the hottest of all with full strength."""
-    scores = torch.cat([window.maps.flatten() for window in film.heat(starts)])
-    low, high = np.quantile(scores.numpy(), [0.5, 0.999])
-    return Scale(float(low), max(float(high), threshold.value))
-
-
 def sampled(starts: NDArray[np.float64]) -> NDArray[np.float64]:
     """At most `SAMPLED` of them, evenly."""
     if len(starts) <= SAMPLED:
@@ -192,7 +185,7 @@ class _Pen:
     def __init__(self, film: HeatFilm, threshold: Threshold, duration: float, watch: Watch | None) -> None:
         self.threshold, self.duration, self.watch = threshold, duration, watch
         starts = film.starts()
-        self.scale = scale_of(film, sampled(starts), threshold)
+        self.scale = Scale.of(torch.cat([window.maps for window in film.heat(sampled(starts))]))
         self.moments = HeatTimeline(film.heat(starts), film.format.seconds)
         self.track: list[Peak] = []
         self.best: dict[int, tuple[float, float, NDArray[np.uint8]]] = {}  # quarter: score, time, picture

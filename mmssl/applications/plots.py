@@ -88,7 +88,7 @@ def heat_examples(model: Model, measured: Measured, path: Path) -> None:
                 continue
             pixels = batch.video[row, middle_frame].permute(1, 2, 0).cpu().numpy()
             picture = np.asarray(Image.fromarray(pixels).resize((DRAWN, DRAWN), Image.Resampling.BICUBIC))
-            scale = Scale(float(heat[row].median()), float(heat[row].max()))
+            scale = Scale.of(heat[row])
             x, y, _ = peak(heat[row, middle_frame])
             found.append((ring(overlay(picture, heat[row, middle_frame], scale), x, y), mask, recording.key))
         if len(found) >= EXAMPLES:

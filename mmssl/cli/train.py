@@ -54,16 +54,19 @@ def train(
     from mmssl.training.dry_run import dry_run as rehearse
     from mmssl.training.folder import resumed_recipe
     from mmssl.training.loop import train as train_run
-    from mmssl.training.processes import first
+    from mmssl.training.processes import first, leaving_cores
     from mmssl.training.recipe import Recipe
 
     made_by = resumed_recipe(folder, page.path, typed) if goes_on else Recipe(page.path, arguments)
     run = made_by.build()
-    if workers is not None:
-        run = replace(run, workers=workers)
-    if dry_run:
-        rehearse(run, device)
-        return
-    train_run(run, folder, device=device, resume=resume, recipe=made_by)
+    # By the recipe's workers and not by --workers: the number of threads decides the last bits of a sum, and a run may
+    # go on with other workers bit for bit.
+    with leaving_cores(run.workers):
+        if workers is not None:
+            run = replace(run, workers=workers)
+        if dry_run:
+            rehearse(run, device)
+            return
+        train_run(run, folder, device=device, resume=resume, recipe=made_by)
     if first():
         print(f"{folder} is trained; next: mmssl evaluate {folder}, or mmssl index {folder} DATA --out INDEX")

@@ -43,11 +43,3 @@ class ImageSmall(Encoder):
         frames = self.normalize(inputs).flatten(0, 1).contiguous(memory_format=torch.channels_last)
         grid: Tensor = self.trunk(frames)
         return grid.movedim(1, -1).reshape(*inputs.shape[:2], *grid.shape[2:], self.dim)
-
-    def pool(self, grid: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The largest of each feature over the places, averaged over time, as objects are smaller than the picture.
-
-        With the mean over places the background outweighs them: on the synthetic world recall at 10 after 120 steps is
-        0.34 where it is 0.50 with the maximum.
-        """
-        return grid.flatten(2, -2).amax(2).mean(1)

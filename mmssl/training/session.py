@@ -22,7 +22,7 @@ from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.ema import Ema
 from mmssl.training.folder import start_folder
 from mmssl.training.optimizer import make_optimizer
-from mmssl.training.processes import shared
+from mmssl.training.processes import has_bf16, shared
 from mmssl.training.recipe import Recipe
 from mmssl.training.state import State
 
@@ -79,7 +79,9 @@ class Session:
 
     def precision(self) -> AbstractContextManager[object]:
         """The number format of the forward pass."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.optimization.precision == "bf16")
+        wanted = self.run.optimization.precision
+        half = wanted == "bf16" or (wanted == "auto" and has_bf16(self.device))
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def averaging(self, last: bool) -> AbstractContextManager[object]:
         """Gradients are averaged over processes in the last batch of a step only."""

@@ -23,7 +23,7 @@ COLORS: dict[str, tuple[int, int, int]] = {
     "purple": (130, 25, 190),
     "pink": (255, 120, 200),
 }
-SIZES = {"small": 0.105, "medium": 0.135, "large": 0.172}  # radius as a share of the picture's side
+SIZES = {"small": 0.125, "medium": 0.163, "large": 0.21}  # radius as a share of the picture's side
 
 
 @dataclass(frozen=True)
