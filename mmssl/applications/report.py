@@ -22,8 +22,8 @@ th, td { text-align: right; padding: .35rem .7rem; border-bottom: 1px solid var(
 th { font-weight: 600; color: var(--soft) } th:first-child, td:first-child { text-align: left }
 .scroll { overflow-x: auto } pre { overflow-x: auto; padding: 1rem; border: 1px solid var(--line); border-radius: 8px;
   background: var(--card); font: 13.5px/1.6 ui-monospace, monospace }
-figure { margin: 1rem 0 } figure img, figure video { max-width: 100%; border-radius: 8px; display: block }
-.pair { display: flex; flex-wrap: wrap; gap: 1.2rem } .pair figure { flex: 1 1 20rem; margin: .5rem 0 }
+figure { margin: 1rem 0 } figure img, figure video { width: 100%; border-radius: 8px; display: block }
+.pair { display: flex; flex-wrap: wrap; gap: 1.2rem } .pair figure { flex: 1 1 16rem; margin: .5rem 0 }
 svg { width: 100%; height: auto } svg text { fill: var(--soft); font-size: 11px }
 """
 

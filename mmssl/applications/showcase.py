@@ -64,12 +64,13 @@ def write_report(out: Path, run: Path, sheets: Mapping[str, Path], told: Sequenc
     measured = [(text, *named[name]) for name, text in SHOWN.items() if name in named]
     report.table(("", "measured", "95 % interval", "chance"), measured)
     report.section("Search", "The same index answers words, a sound and a picture; best first.")
-    report.figures([(path, f"asked by {kind}") for kind, path in sheets.items()])
+    for kind, path in sheets.items():
+        report.figures([(path, f"asked by {kind}")])
     report.section("Training")
     with (run / "log.csv").open(newline="") as file:
         report.curve([(float(row["step"]), float(row["loss"])) for row in csv.DictReader(file)], "loss")
-    plots = sorted((out / "plots").glob("*.png"))
-    report.figures([(plot, plot.stem.replace("-", " ")) for plot in plots])
+    for plot in sorted((out / "plots").glob("*.png")):
+        report.figures([(plot, plot.stem.replace("-", " "))])
     report.section("How this page was made")
     report.commands([f"{line}    # {purpose}, {seconds:.0f} s" for purpose, line, seconds in told])
     report.section("Your own videos", "A folder of films is enough; captions beside them are used where there are any.")

@@ -55,7 +55,7 @@ def quickstart(
     job.do("ask in words", *common, asked["words"], "--in", "video", "--sheet", sheets["words"])
     job.do("ask by sound", *common, "--audio", asked["sound"], "--in", "video", "--sheet", sheets["sound"])
     job.do("ask by picture", *common, "--image", asked["picture"], "--in", "audio", "--sheet", sheets["picture"])
-    job.do("localize", "localize", run, test / "test-000003.mp4", "--out", out / "heat.mp4")
+    job.do("localize", "localize", run, test / "test-000008.mp4", "--out", out / "heat.mp4")
     report = write_report(out, run, sheets, job.told)
     print(f"\n{report} shows it all, after {time.monotonic() - job.began:.0f} s")
 

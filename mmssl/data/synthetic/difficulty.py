@@ -26,7 +26,7 @@ class Difficulty:
 
     objects: tuple[int, int] = (1, 3)
     sounding: int = 1
-    offscreen: float = 0.1
+    offscreen: float = 0.05
     noise: tuple[float, float] = (-36.0, -20.0)
     jitter: float = 0.012
     contrast: float = 0.3
