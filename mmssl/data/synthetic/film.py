@@ -29,6 +29,8 @@ def write(path: Path, frames: NDArray[np.uint8], sound: NDArray[np.float32], fps
         audio.layout, audio.bit_rate = "mono", 64_000
         for number, pixels in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+            # Here, as the encoder would otherwise do it with a pool of threads that costs more than the conversion.
+            picture = picture.reformat(format="yuv420p", threads=1)
             picture.pts, picture.time_base = number, Fraction(1, fps)
             container.mux(video.encode(picture))
         container.mux(video.encode(None))
