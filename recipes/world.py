@@ -7,11 +7,11 @@ mmssl train recipes/world.py --data world/train --held-out world/valid --out run
 from mmssl.data.clips import Clips
 from mmssl.data.hashing import HashTokenizer
 from mmssl.encoders.audio_resnet import AudioResNet
-from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.text_words import TextMean
+from mmssl.encoders.video_small import VideoSmall
 from mmssl.evaluate.retrieval import Retrieval
+from mmssl.modules.augment import VideoAugment
 from mmssl.modules.front_ends import log_mel
-from mmssl.modules.resnet import group_norm
 from mmssl.modules.scores import Average, MaxOverPlaces, Pooled
 from mmssl.objectives.contrastive.info_nce import InfoNCE
 from mmssl.run import Optimization, Run
@@ -43,21 +43,22 @@ def recipe(
         width: channels of the first stage of the picture's network; half as many for the sound's.
         seed: of weights, order and windows.
     """
-    tokenizer = HashTokenizer(4096)
+    tokenizer, spectrogram = HashTokenizer(4096), log_mel(bins=64, win=800, hop=320)
     clips = Clips(source=data, seconds=seconds, frames=frames, pixels=pixels, words=24, tokenizer=tokenizer)
     return Run(
         data=clips,
         objective=InfoNCE(
-            video=ImageSmall(channels=(width, 2 * width, 3 * width)),
-            audio=AudioResNet(log_mel(), width=width // 2, depths=(1, 1, 1), strides=(1, 2, 2), norm=group_norm),
+            video=VideoSmall(channels=(width, 2 * width, 3 * width)),
+            audio=AudioResNet(spectrogram, width=width // 2, depths=(1, 1, 1), strides=(1, 2, 2)),
             text=TextMean(tokenizer.size, 256),
             dim=256,
-            # The mean of the places serves search, the best place serves the heat map.
-            score=Average(Pooled(), MaxOverPlaces()),
+            # Mostly what search compares, and the best place in part, for the heat map.
+            score=Average(Pooled(), Pooled(), MaxOverPlaces()),
+            augment=VideoAugment(pixels, scale=(0.7, 1.0), brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0),
         ),
         steps=steps,
         batch_size=batch_size,
-        optimization=Optimization(lr=lr, warmup=steps // 20, precision="bf16"),
+        optimization=Optimization(lr=lr, warmup=steps // 20, precision="auto"),
         evaluations={"held-out": Retrieval(clips=clips.of(held_out), limit=1000)} if held_out else {},
         evaluate_every=1000,
         seed=seed,
