@@ -62,9 +62,10 @@ def work(plan: Plan, slots: list[Slot], rows: range, mine: Connection, others: l
         mine: its end of its pipe.
         others: all other ends, which came along with the fork.
     """
-    # A Ctrl-C reaches the whole group of processes, and the trainer's own handlers came along with the fork.
+    # Ctrl-C, and the SIGTERM of timeout, systemd or a scheduler, reach the whole group of processes. The trainer still
+    # needs its clips to end the step and save; then it closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Else this process holds pipes open whose closing tells the others that the trainer is gone.
     for connection in others:
         connection.close()

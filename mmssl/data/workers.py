@@ -10,10 +10,12 @@ touch CUDA, which is what makes a fork safe.
 
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from multiprocessing import get_context
-from multiprocessing.connection import Pipe, wait
+from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from typing import Self
 
 import numpy as np
@@ -57,19 +59,15 @@ class Workers:
             process.start()
         for _, theirs in pipes:
             theirs.close()
+        # A `with` block that an error leaves unfinished ends here: before multiprocessing would wait for workers that
+        # wait for their pipe.
+        self._finish = Finalize(self, _end, (self.pipes, self.processes), exitpriority=1)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pipe in self.pipes:
-            pipe.close()
-        for process in self.processes:
-            process.join(0.5)
-            if process.is_alive():
-                process.kill()  # it decodes for nobody
-                process.join()
-            process.close()
+        self._finish()
 
     def batches(self, numbers: Iterable[int]) -> Iterator[Ready]:
         """In order; the next ones are made meanwhile.
@@ -145,3 +143,14 @@ class Workers:
             torch.cat(parts, out=tensors[name])
         batch = in_order(keys, tensors)
         return Ready(batch.pin_memory() if self.pin else batch, tried, faults)
+
+
+def _end(pipes: Sequence[Connection], processes: Sequence[BaseProcess]) -> None:
+    for pipe in pipes:
+        pipe.close()
+    for process in processes:
+        process.join(0.5)
+        if process.is_alive():
+            process.kill()  # it decodes for nobody
+            process.join()
+        process.close()

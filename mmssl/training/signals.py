@@ -36,9 +36,7 @@ class Signals:
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:
-            # A worker inherits this handler. Ctrl-C reaches it as well, while the trainer still needs it.
-            if number == signal.SIGTERM:
-                os._exit(128 + number)
+            # A worker inherits this handler. A signal to the whole group reaches it while the trainer still needs it.
             return
         self.received = number
         for caught in CAUGHT:

@@ -160,6 +160,33 @@ def test_workers_end_when_the_trainer_is_killed(open_films: OpenFilms, film: Fil
         time.sleep(0.02)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_go_on_when_the_whole_group_is_told_to_stop(
+    open_films: OpenFilms, film: Film, number: signal.Signals
+) -> None:
+    batches = training_batches(open_films([film()] * 8), batch_size=4, seed=0, workers=2)
+    next(batches)
+    for child in multiprocessing.active_children():
+        assert child.pid is not None
+        os.kill(child.pid, number)
+    for _ in range(6):
+        next(batches)
+
+
+def test_a_trainer_that_leaves_its_batches_open_ends(open_films: OpenFilms, film: Film) -> None:
+    clips = open_films([film()] * 8)
+    left: list[Any] = []
+
+    def train() -> None:
+        left.append(training_batches(clips, batch_size=4, seed=0, workers=2))
+        next(left[0])
+
+    trainer = multiprocessing.get_context("fork").Process(target=train)
+    trainer.start()
+    trainer.join(20)
+    assert trainer.exitcode == 0
+
+
 def running(pid: int) -> bool:
     # An orphan that has ended stays a zombie where nothing adopts it.
     stat = Path(f"/proc/{pid}/stat")
