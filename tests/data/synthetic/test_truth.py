@@ -107,12 +107,12 @@ def test_the_middle_of_the_picture_is_no_answer() -> None:
         known = truth(scene(0, "test", number, Difficulty()), 128, 10, 16_000, [])
         box = np.array(known.objects[known.main].boxes)
         hits.append(((box[:, :2] <= 0.5) & (box[:, 2:] >= 0.5)).all(1).mean())
-    assert np.mean(hits) < 0.3
+    assert np.mean(hits) < 0.35
 
 
 def test_the_main_object_is_large_enough_and_drawn_at_any_depth() -> None:
     scenes = [scene(0, "train", number, Difficulty(objects=(3, 3))) for number in range(90)]
-    assert all(0.19 < 2 * s.things[s.main].radius < 0.37 for s in scenes)
+    assert all(0.23 < 2 * s.things[s.main].radius < 0.45 for s in scenes)
     assert min(np.bincount([s.main for s in scenes], minlength=3)) > 15
 
 
