@@ -103,10 +103,10 @@ for _command in (quickstart, evaluate, index, search, localize, probe, pack, syn
 
 def main() -> None:
     """The entry point of the command `mmssl`."""
-    # Threads of OpenMP that wait by spinning take the cores from the workers that decode: on two cores a step of the
-    # quickstart took 0.66 s spinning and 0.33 s asleep. Read when torch is imported, which is later.
+    # Threads of OpenMP that wait by spinning take the cores from the workers that decode. Read when torch is imported,
+    # which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # numpy multiplies small matrices alone here, in processes that use every core already: its threads made rendering
-    # 2.5 times slower.
+    # numpy multiplies small matrices alone here, in processes that use every core already: its threads only wait for
+    # each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     app()

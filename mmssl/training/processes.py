@@ -54,8 +54,7 @@ def has_bf16(device: torch.device) -> bool:
 def leaving_cores(workers: int) -> Iterator[None]:
     """Within this block torch leaves a core of the processor to each worker, unless OMP_NUM_THREADS says otherwise.
 
-    With two threads and a worker on two cores all three wait for each other: the quickstart trained on 78 clips a
-    second, with one thread on 124.
+    With two threads and a worker on two cores all three wait for each other, and one thread trains faster than two.
     """
     before = torch.get_num_threads()
     if "OMP_NUM_THREADS" not in os.environ:
