@@ -30,10 +30,11 @@ class TorchCodecReader:
     limits: Limits = field(default_factory=Limits)
     name: ClassVar[str] = "torchcodec"
     capabilities: ClassVar[Capabilities] = Capabilities(
+        edit_lists=False,
         avi=False,
         transport_streams=False,
         truncation=False,
-        warning="torchcodec shows wrong pictures of transport streams after going back, and of AVI a picture late",
+        warning="torchcodec shows wrong pictures of edit lists and transport streams, and those of AVI late",
     )
 
     def open(self, source: Source, name: str) -> "TorchCodecMedia":
