@@ -14,6 +14,7 @@ from mmssl.data.order import Order, Part, Schedule
 from mmssl.data.recordings import Recordings
 from mmssl.data.sources import open_recordings
 from mmssl.data.window import RandomWindow, Window
+from mmssl.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +26,30 @@ class Clips(ClipFormat):
         window: which seconds.
         reader: decoder.
         order: how training draws them.
+        synchronous: pictures and sound must be of the same instants, so a decoder that does not keep them is refused.
     """
 
     source: str | Sequence[str] | Mapping[str, float]
     window: Window = field(default_factory=RandomWindow)
     reader: Reader = field(default_factory=PyAVReader)
     order: Order = field(default_factory=Order)
+    synchronous: bool = False
 
     def of(self, source: str) -> "Clips":
         """The same cut of other recordings, as an evaluation on held-out ones wants."""
         return replace(self, source=source)
+
+    def demand_synchrony(self, who: str) -> None:
+        """Refuse a decoder that does not keep picture and sound of the same instants together.
+
+        Args:
+            who: what needs it, as the beginning of a sentence that ends with "synchronous".
+
+        Raises:
+            UsageError: it does not.
+        """
+        if not self.reader.capabilities.synchronous:
+            raise UsageError(f"{who} synchronous, but {self.reader.capabilities.warning}; give reader=PyAVReader()")
 
     def open(self) -> "OpenClips":
         """List the recordings.
@@ -43,6 +58,8 @@ class Clips(ClipFormat):
             UsageError: a setting is out of range, or the source is not there.
         """
         self.check()
+        if self.synchronous:
+            self.demand_synchrony("these clips are to be")
         if isinstance(self.source, Mapping):
             sources = [open_recordings(address) for address in self.source]
             return OpenClips(self, sources, list(self.source.values()))
