@@ -139,6 +139,12 @@ class RemoteRanges:
             offset += len(pieces[-1])
         return b"".join(pieces)
 
+    def read_into(self, offset: int, buffer: memoryview, until: int) -> int:
+        """As `read`, into a buffer; the bytes that came."""
+        data = self.read(offset, len(buffer), until)
+        buffer[: len(data)] = data
+        return len(data)
+
     def _block(self, block: int) -> str:
         return f"{self.name}\0{self.size}\0{self.changed}\0{block}"
 

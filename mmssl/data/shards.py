@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from mmssl.data.captions import AUDIO, MEDIA, VIDEO, describe, kind
 from mmssl.data.keyed import Keyed
-from mmssl.data.ranges import Ranges, open_slice
+from mmssl.data.ranges import Ranges, open_slice, read_whole
 from mmssl.data.recordings import Recording
 from mmssl.data.shard_index import ShardIndex, open_index, read_member
 from mmssl.data.tar import Member
@@ -94,6 +94,19 @@ class ShardRecordings(Keyed):
             detail = f"has no video or sound, only {held}"
             raise MediaError(f"{ranges.name}/{table.keys[sample]}", Fault.SHARD, detail)
         return open_slice(ranges, media.offset, media.size)
+
+    def members(self, index: int) -> dict[str, memoryview]:
+        """All members of a sample by their extensions, as they are, in one read: they lie one after another.
+
+        Raises:
+            MediaError: SHARD, NETWORK or CORRUPT.
+        """
+        shard, sample = self._find(index)
+        ranges, table = self._shards[shard]
+        members = table.rows(sample)
+        start, end = members[0][1], members[-1][1] + members[-1][2]
+        data = memoryview(read_whole(ranges, start, end - start, end))
+        return {name: data[offset - start : offset - start + size] for name, offset, size in members}
 
     def fingerprint(self) -> str:
         """A hash over the keys and sizes; where the shards lie does not matter."""
