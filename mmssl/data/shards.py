@@ -8,6 +8,8 @@ from functools import partial
 from itertools import accumulate
 from typing import BinaryIO
 
+import numpy as np
+
 from mmssl.data.captions import AUDIO, MEDIA, VIDEO, describe, kind
 from mmssl.data.keyed import Keyed
 from mmssl.data.ranges import Ranges, open_slice, read_whole
@@ -50,8 +52,17 @@ class ShardRecordings(Keyed):
         if not kinds & MEDIA:
             found = f"its members are {', '.join(sorted(kinds)[:9])}" if kinds else "it is empty"
             raise UsageError(f"{name} holds no video or sound: {found}; pack media files with mmssl pack")
-        keys = [key for _, index in self._shards for key in index.keys.all()] if len(addresses) > 1 else []
-        self._prefixes = shard_names(addresses) if len(set(keys)) < len(keys) else None
+        self._prefixes = shard_names(addresses) if self._repeats() else None
+
+    def _repeats(self) -> bool:
+        """Whether two shards hold one key; told by hashes, as a million strings take seconds and 100 MB."""
+        if len(self._shards) == 1:
+            return False
+        hashes = np.sort(np.concatenate([index.keys.hashes() for _, index in self._shards]))
+        if not (hashes[1:] == hashes[:-1]).any():
+            return False
+        keys = [key for _, index in self._shards for key in index.keys.all()]
+        return len(set(keys)) < len(keys)
 
     def __len__(self) -> int:
         return self._ends[-1]

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmssl.data.ranges import OPEN, LocalRanges, Slice
+from mmssl.data.packed_strings import Strings
+from mmssl.data.ranges import OPEN, WHOLE, LocalRanges, Slice
 from mmssl.data.recordings import Caption
 from mmssl.data.shards import ShardRecordings
 from mmssl.data.sources import open_recordings
@@ -221,3 +222,33 @@ def test_a_slice_is_a_file(tmp_path_factory: pytest.TempPathFactory, data: bytes
         assert part.seek(offset, whence) == expected
         assert part.read(17) == whole.read(17)
         assert part.tell() == whole.tell()
+
+
+@given(strings=st.lists(st.text(max_size=12), min_size=1, max_size=40))
+def test_hashes_of_strings_are_equal_where_they_are(strings: list[str]) -> None:
+    once, again = Strings.pack(strings).hashes(), Strings.pack(strings[::-1]).hashes()[::-1]
+    assert np.array_equal(once, again)
+    assert len(set(once.tolist())) == len(set(strings))
+
+
+def test_all_members_of_a_sample(shard: Path) -> None:
+    recordings = opened(shard)
+    assert {name: bytes(data) for name, data in recordings.members(0).items()} == {
+        "mp4": b"a" * 1000,
+        "json": SAMPLES["a.json"],
+        "de.srt": SAMPLES["a.de.srt"],
+    }
+    assert [sorted(recordings.members(index)) for index in (1, 2)] == [["WAV", "txt"], ["flac", "jpg", "mkv"]]
+
+
+def test_large_members_are_read_in_parts(tmp_path: Path, tar: Tar) -> None:
+    data = np.random.default_rng(0).bytes(WHOLE + 200_000)
+    recordings = opened(tar(tmp_path / "s.tar", {"a.mp4": data, "b.mp4": data[:9]}))
+    assert content(recordings, 0) == data
+    with recordings.source(0) as file:
+        file.seek(WHOLE - 10)
+        assert file.read(20) == data[WHOLE - 10 :][:20]
+        assert recordings.source(1).read() == data[:9]
+        os.truncate(tmp_path / "s.tar", WHOLE)
+        with pytest.raises(MediaError, match="ends before byte"):
+            file.read()
