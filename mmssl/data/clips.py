@@ -1,6 +1,6 @@
 """`Clips`, what is cut out of recordings: a few seconds with their pictures, sound and words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
 from mmssl.data.mixture import Mixed
 from mmssl.data.order import Order, Part, Schedule
-from mmssl.data.recordings import Recordings
+from mmssl.data.recordings import FetchAhead, Recordings
 from mmssl.data.sources import open_recordings
 from mmssl.data.visit import Visit, Wanted
 from mmssl.data.watch import Condemned, Watch
@@ -138,6 +138,11 @@ class OpenClips:
         for number, here in places.items():
             found |= zip(here, self._visit(number, [wanted[place] for place in here], watch), strict=True)
         return [found[place] for place in range(len(asked))]
+
+    def fetch_ahead(self, indices: Iterable[int]) -> None:
+        """Begin to fetch the recordings of clips that are decoded soon, where they are far away."""
+        if isinstance(self.recordings, FetchAhead):
+            self.recordings.fetch_ahead(dict.fromkeys(index // self.settings.window.count for index in indices))
 
     def _visit(self, number: int, wanted: Sequence[Wanted], watch: Watch) -> Sequence[Clip | MediaError]:
         try:

@@ -37,6 +37,8 @@ class _Training:
     def make(self, number: int, rows: range, watch: Watch) -> Made:
         here = [self.first + row for row in rows]
         indices, seeds = self.schedule.batch(number).tolist(), self.schedule.seeds(number).tolist()
+        self.clips.fetch_ahead([indices[row] for row in here])
+        self.clips.fetch_ahead(self.schedule.batch(number + 1)[here].tolist())
         found: dict[int, Clip] = {}
         faults: dict[int, list[MediaError]] = {row: [] for row in here}
         asked = {row: indices[row] for row in here}
@@ -68,6 +70,8 @@ class _Evaluation:
         begin = number * self.size
         indices = range(begin + rows.start, min(begin + rows.stop, len(self.clips)))
         asked = [(index, int(mix(_EVALUATION, index).view("int64")[0])) for index in indices]
+        self.clips.fetch_ahead(indices)
+        self.clips.fetch_ahead(index + self.size for index in indices if index + self.size < len(self.clips))
         results = self.clips.decode(asked, watch)
         faults = [result for result in results if isinstance(result, MediaError)]
         return Made([result for result in results if isinstance(result, Clip)], len(indices), faults)

@@ -2,7 +2,7 @@
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import accumulate
@@ -14,10 +14,12 @@ from mmssl.data.captions import AUDIO, MEDIA, VIDEO, describe, kind
 from mmssl.data.keyed import Keyed
 from mmssl.data.ranges import Ranges, open_slice, read_whole
 from mmssl.data.recordings import Recording
+from mmssl.data.remote import RemoteRanges
 from mmssl.data.shard_index import ShardIndex, open_index, read_member
 from mmssl.data.tar import Member
 from mmssl.errors import Fault, MediaError, UsageError
 
+FETCHED = 1 << 23  # bytes of a sample that are fetched before it is read: all of a short clip, the begin of a film
 THREADS = 8  # indexes opened at once; a remote one is some round trips
 
 
@@ -118,6 +120,15 @@ class ShardRecordings(Keyed):
         start, end = members[0][1], members[-1][1] + members[-1][2]
         data = memoryview(read_whole(ranges, start, end - start, end))
         return {name: data[offset - start : offset - start + size] for name, offset, size in members}
+
+    def fetch_ahead(self, indices: Iterable[int]) -> None:
+        """See `FetchAhead`."""
+        for index in indices:
+            shard, sample = self._find(index)
+            ranges, table = self._shards[shard]
+            if isinstance(ranges, RemoteRanges) and (rows := table.rows(sample)):
+                start, end = rows[0][1], rows[-1][1] + rows[-1][2]
+                ranges.fetch_ahead(start, min(end - start, FETCHED))
 
     def fingerprint(self) -> str:
         """A hash over the keys and sizes; where the shards lie does not matter."""
