@@ -4,8 +4,6 @@ import io
 import os
 import stat
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -13,7 +11,6 @@ from typing import BinaryIO, Protocol, cast
 from mmssl.errors import Fault, MediaError
 
 OPEN = 128  # local files kept open in a process; a set may have more shards than a process may open files
-WHOLE = 1 << 20  # bytes up to which a part of a file is read at once: that takes a tenth of the time of small reads
 
 
 class Ranges(Protocol):
@@ -29,10 +26,6 @@ class Ranges(Protocol):
         Raises:
             MediaError: MISSING, PERMISSION, NETWORK, or SHARD when it is not what it was.
         """
-        ...
-
-    def read_into(self, offset: int, buffer: memoryview, until: int) -> int:
-        """As `read`, into a buffer; the bytes that came."""
         ...
 
 
@@ -55,28 +48,15 @@ class LocalRanges:
 
     def read(self, offset: int, count: int, until: int) -> bytes:
         """`count` bytes from `offset` on."""
-        with self._file(offset) as file:
-            data = os.pread(file, count, offset)
-        if len(data) in (0, count):  # always, but at the end of a file and above 2 GiB
-            return data
-        return data + self.read(offset + len(data), count - len(data), until)
-
-    def read_into(self, offset: int, buffer: memoryview, until: int) -> int:
-        """As `read`, into a buffer; the bytes that came."""
-        done = 0
-        with self._file(offset) as file:
-            while done < len(buffer) and (came := os.preadv(file, [buffer[done:]], offset + done)):
-                done += came
-        return done
-
-    @contextmanager
-    def _file(self, offset: int) -> Iterator[int]:
         file = _opened(self.name, self.size, self.changed)
         try:
-            yield file.number
+            data = os.pread(file.number, count, offset)
         except OSError as error:
             detail = f"cannot be read at byte {offset}: {error.strerror}; check the disk"
             raise MediaError(self.name, Fault.CORRUPT, detail) from None
+        if len(data) in (0, count):  # always, but at the end of a file and above 2 GiB
+            return data
+        return data + self.read(offset + len(data), count - len(data), until)
 
 
 class _File:
@@ -116,29 +96,9 @@ def read_whole(ranges: Ranges, offset: int, count: int, until: int) -> bytes:
     """
     data = ranges.read(offset, count, until)
     if len(data) < count:
-        raise _ended(ranges, offset + count)
+        detail = f"ends before byte {offset + count}, up to which its index goes; get or pack it again"
+        raise MediaError(ranges.name, Fault.SHARD, detail)
     return data
-
-
-def _ended(ranges: Ranges, end: int) -> MediaError:
-    detail = f"ends before byte {end}, up to which its index goes; get or pack it again"
-    return MediaError(ranges.name, Fault.SHARD, detail)
-
-
-def _stamp(ranges: Ranges, start: int, size: int) -> str:
-    return f"{ranges.changed} {ranges.size} {start} {size}"
-
-
-class Held(io.BytesIO):
-    """The bytes [start, start + size) of something, read at once.
-
-    Raises:
-        MediaError: SHARD, when what should be there ends early.
-    """
-
-    def __init__(self, ranges: Ranges, start: int, size: int) -> None:
-        super().__init__(read_whole(ranges, start, size, start + size))
-        self.stamp = _stamp(ranges, start, size)  # changes when the bytes do
 
 
 class Slice(io.RawIOBase):
@@ -151,7 +111,7 @@ class Slice(io.RawIOBase):
     @property
     def stamp(self) -> str:
         """Changes when the bytes do; found without reading them."""
-        return _stamp(self._ranges, self._start, self._size)
+        return f"{self._ranges.changed} {self._ranges.size} {self._start} {self._size}"
 
     def readable(self) -> bool:
         """True."""
@@ -176,17 +136,15 @@ class Slice(io.RawIOBase):
             MediaError: SHARD, when what should be there ends early.
         """
         count = max(min(len(buffer), self._size - self._position), 0)
-        place = self._start + self._position
-        if self._ranges.read_into(place, memoryview(buffer)[:count], self._start + self._size) < count:
-            raise _ended(self._ranges, place + count)
+        end = self._start + self._size
+        data = read_whole(self._ranges, self._start + self._position, count, end)
+        buffer[:count] = data
         self._position += count
         return count
 
 
 def open_slice(ranges: Ranges, start: int, size: int) -> BinaryIO:
-    """A part of something as a file: `Held` when it is small, else a buffered `Slice`."""
-    if size <= WHOLE:
-        return Held(ranges, start, size)
+    """A buffered `Slice`."""
     return cast(BinaryIO, io.BufferedReader(Slice(ranges, start, size), 1 << 16))
 
 

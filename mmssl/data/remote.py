@@ -179,12 +179,6 @@ class RemoteRanges:
         _coming.update(dict.fromkeys((names[block] for block in missing), over))
         _threads(process).submit(act).add_done_callback(lambda _: over.set_result(None))
 
-    def read_into(self, offset: int, buffer: memoryview, until: int) -> int:
-        """As `read`, into a buffer; the bytes that came."""
-        data = self.read(offset, len(buffer), until)
-        buffer[: len(data)] = data
-        return len(data)
-
     def _block(self, block: int) -> str:
         return f"{self.name}\0{self.size}\0{self.changed}\0{block}"
 

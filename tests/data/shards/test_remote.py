@@ -118,7 +118,7 @@ def test_what_cannot_be_fetched_ahead_is_told_when_it_is_read(server: Any, shard
     shard.unlink()
     recordings.fetch_ahead([3])
     with pytest.raises(MediaError, match=r"s-000\.tar"):
-        recordings.source(3)
+        read(recordings.source(3))
 
 
 def test_seeking_in_a_long_file(server: Any) -> None:

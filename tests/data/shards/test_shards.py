@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmssl.data.packed_strings import Strings
-from mmssl.data.ranges import OPEN, WHOLE, LocalRanges, Slice
+from mmssl.data.ranges import OPEN, LocalRanges, Slice
 from mmssl.data.recordings import Caption
 from mmssl.data.shards import ShardRecordings
 from mmssl.data.sources import open_recordings
@@ -239,16 +239,3 @@ def test_all_members_of_a_sample(shard: Path) -> None:
         "de.srt": SAMPLES["a.de.srt"],
     }
     assert [sorted(recordings.members(index)) for index in (1, 2)] == [["WAV", "txt"], ["flac", "jpg", "mkv"]]
-
-
-def test_large_members_are_read_in_parts(tmp_path: Path, tar: Tar) -> None:
-    data = np.random.default_rng(0).bytes(WHOLE + 200_000)
-    recordings = opened(tar(tmp_path / "s.tar", {"a.mp4": data, "b.mp4": data[:9]}))
-    assert content(recordings, 0) == data
-    with recordings.source(0) as file:
-        file.seek(WHOLE - 10)
-        assert file.read(20) == data[WHOLE - 10 :][:20]
-        assert recordings.source(1).read() == data[:9]
-        os.truncate(tmp_path / "s.tar", WHOLE)
-        with pytest.raises(MediaError, match="ends before byte"):
-            file.read()
