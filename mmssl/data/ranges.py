@@ -49,15 +49,14 @@ class LocalRanges:
     def read(self, offset: int, count: int, until: int) -> bytes:
         """`count` bytes from `offset` on."""
         file = _opened(self.name, self.size, self.changed)
-        pieces = []
         try:
-            while count > 0 and (piece := os.pread(file.number, count, offset)):
-                pieces.append(piece)
-                offset, count = offset + len(piece), count - len(piece)
+            data = os.pread(file.number, count, offset)
         except OSError as error:
             detail = f"cannot be read at byte {offset}: {error.strerror}; check the disk"
             raise MediaError(self.name, Fault.CORRUPT, detail) from None
-        return b"".join(pieces)
+        if len(data) in (0, count):  # always, but at the end of a file and above 2 GiB
+            return data
+        return data + self.read(offset + len(data), count - len(data), until)
 
 
 class _File:
