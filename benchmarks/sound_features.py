@@ -11,7 +11,7 @@ import argparse
 import importlib
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,8 @@ Resample = Callable[[Sound], Sound]  # [clips, n] to [clips, m]
 def log_mels(sound: Tensor, n_fft: int) -> dict[str, Callable[[], object]]:
     """Ways to the log-mel spectrogram of `[B, S]`, torchaudio's first."""
     mel = torchaudio.transforms.MelSpectrogram(RATE, n_fft=n_fft, win_length=WIN, hop_length=HOP, n_mels=BINS)
-    front_end = AudioFrontEnd(
-        RATE, Stft(WIN, HOP, n_fft, padding=Centered("reflect")), Power(), Mel(RATE, BINS, n_fft, scale="htk", norm=None),
-        Log(1e-6),
-    )  # fmt: skip
+    steps = (Power(), Mel(RATE, BINS, n_fft, scale="htk", norm=None), Log(1e-6))
+    front_end = AudioFrontEnd(RATE, Stft(WIN, HOP, n_fft, padding=Centered("reflect")), *steps)
     kaldi: Any = importlib.import_module("torchaudio.compliance.kaldi")
     expected, ours = mel(sound).clamp(min=1e-6).log().transpose(1, 2), front_end(sound)
     torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
@@ -96,7 +94,7 @@ def resamplers(old: int, new: int) -> dict[str, Resample]:
 
 
 def alias(resample: Resample, old: int, new: int) -> float | None:
-    """dB of what is left of a tone that the new rate cannot hold; None where it holds all."""
+    """What is left, in dB, of a tone that the new rate cannot hold; None where it holds all."""
     if new >= old:
         return None
     tone = np.sin(2 * np.pi * 1.25 * new / 2 / old * np.arange(4 * old)).astype(np.float32)
@@ -106,7 +104,7 @@ def alias(resample: Resample, old: int, new: int) -> float | None:
 
 
 def rows_of(
-    task: str, ways: dict[str, Callable[[], object]], sound: float, rounds: int, alias: dict[str, float | None]
+    task: str, ways: Mapping[str, Callable[[], object]], sound: float, rounds: int, alias: dict[str, float | None]
 ) -> list[Row]:
     """One row a way; ratios to the first one."""
     spent = seconds_of(ways, rounds)
