@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 torch.set_num_threads(1)
 # Model hubs are never reached from a test.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Nor is what is cached of a user's own files.
+os.environ["MMSSL_CACHE"] = tempfile.mkdtemp(prefix="mmssl-tests-")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,10 +10,12 @@ from typing import Any, BinaryIO
 
 from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.reader import Reader
+from mmssl.data.packets.store import table_of
 from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recording, Recordings
 from mmssl.data.shard_index import open_index
 from mmssl.data.shard_plan import ShardPlan
+from mmssl.data.shards import TABLE
 from mmssl.data.tar import END, header, padding
 from mmssl.errors import Fault, MediaError, MmsslError
 
@@ -71,12 +73,16 @@ def _sample(file: BinaryIO, recordings: Recordings, index: int, key: str, reader
     found = recordings[index]
     source, size = open_source(recordings.source(index))
     with source:
+        table = None
         if reader is not None:
             with reader.open(source, found.key) as media:
                 if media.info.video is None and media.info.audio is None:
                     raise MediaError(found.key, Fault.NO_VIDEO, "holds neither video nor sound")
+            table = table_of(source, found.key)
             source.seek(0)
         _member(file, f"{key}.{found.extension}", size, source)
+    if table is not None:  # right behind what it is about: one read gets both
+        _member(file, f"{key}.{TABLE}", len(table), table)
     told = description(found, key)
     _member(file, f"{key}.json", len(told), told)
     whole = next((caption.text for caption in found.captions if caption.start is None and caption.end is None), None)

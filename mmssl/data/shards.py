@@ -16,6 +16,7 @@ from mmssl.data.shard_index import ShardIndex, open_index, read_member
 from mmssl.data.tar import Member
 from mmssl.errors import Fault, MediaError, UsageError
 
+TABLE = "packets"  # the member that holds the packet table of a sample's media; shards of others have none
 THREADS = 8  # indexes opened at once; a remote one is some round trips
 
 
@@ -93,7 +94,8 @@ class ShardRecordings(Keyed):
             held = ", ".join(member.name for member in members)
             detail = f"has no video or sound, only {held}"
             raise MediaError(f"{ranges.name}/{table.keys[sample]}", Fault.SHARD, detail)
-        return open_slice(ranges, media.offset, media.size)
+        kept = next(((member.offset, member.size) for member in members if member.name == TABLE), None)
+        return open_slice(ranges, media.offset, media.size, kept)
 
     def fingerprint(self) -> str:
         """A hash over the keys and sizes; where the shards lie does not matter."""

@@ -20,13 +20,13 @@ from mmssl.data.decode.limits import CODECS, Limits
 from mmssl.data.decode.pyav_container import ContainerMedia
 from mmssl.data.decode.pyav_demux import BROKEN, Demuxer
 from mmssl.data.decode.reader import Frames, MediaInfo, Source
-from mmssl.data.packets.content import Doubt
+from mmssl.data.packets.content import DoubtError
 from mmssl.data.packets.store import STORE
 from mmssl.data.packets.table import PacketTable
 from mmssl.data.ranges import Slice, slice_of
 from mmssl.errors import MediaError
 
-_DOUBTS = (Doubt, MediaError, ValueError, *BROKEN)
+_DOUBTS = (DoubtError, MediaError, ValueError, *BROKEN)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def mono(samples: NDArray[Any]) -> NDArray[np.float32]:
     if len(samples) <= 2 and samples.dtype in (np.float32, np.int16):
         # The same numbers as below, several times as fast: these sums are exact or rounded once.
         mixed = samples.astype(np.float32).sum(axis=0, dtype=np.float32)
-        return mixed * np.float32((1.0 if samples.dtype == np.float32 else 2.0**-15) / len(samples))
+        return np.asarray(mixed * np.float32((1.0 if samples.dtype == np.float32 else 2.0**-15) / len(samples)))
     mixed = samples.mean(axis=0, dtype=np.float64)
     scale = -float(np.iinfo(samples.dtype).min) if samples.dtype.kind == "i" else 1.0
     return np.asarray(mixed / scale, np.float32)
