@@ -17,7 +17,7 @@ from mmssl.data.packets.table import Ints, StreamPackets
 from mmssl.data.ranges import Slice
 
 # (bytes of a packet) -> samples, for sound that is stored as it is, in the form and range of FFmpeg's decoders.
-PCM = {
+PCM: dict[str, np.dtype[Any]] = {
     "pcm_u8": np.dtype("u1"),
     "pcm_s16le": np.dtype("<i2"),
     "pcm_s32le": np.dtype("<i4"),
