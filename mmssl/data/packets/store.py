@@ -66,6 +66,11 @@ class Store:
         _cache().put(name, _NONE if table is None else encode(table))
         return self._remember(name, table)
 
+    def forget(self) -> None:
+        """Drop what is in memory; the cache folder stays."""
+        with self._lock:
+            self._tables.clear()
+
     def _remember(self, name: str, table: PacketTable | None) -> PacketTable | None:
         with self._lock:
             self._tables[name] = table

@@ -28,8 +28,8 @@ def reader(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-@pytest.fixture(params=PYAV.values(), ids=PYAV)
-def pyav(request: pytest.FixtureRequest) -> Any:
+@pytest.fixture(params=list(PYAV.values()), ids=list(PYAV))
+def pyav(request: pytest.FixtureRequest) -> PyAVReader:
     return request.param
 
 
@@ -118,7 +118,7 @@ def test_an_mp4_cut_before_its_index(tmp_path: Path, film: FilmMaker, reader: An
     [{"muxer": FASTSTART}, {"muxer": FASTSTART, "gop": 250}, {"suffix": "mkv"}, {"suffix": "avi", "video": "mpeg4"}],
     ids=["mp4", "mp4 one GOP", "mkv", "avi"],
 )
-def test_a_film_cut_in_the_middle(tmp_path: Path, film: FilmMaker, pyav: Any, settings: dict[str, Any]) -> None:
+def test_a_film_cut_in_the_middle(tmp_path: Path, film: FilmMaker, pyav: PyAVReader, settings: dict[str, Any]) -> None:
     content = film(**settings, audio="mp3").path.read_bytes()
     path = tmp_path / "film"
     path.write_bytes(content[: int(len(content) * 0.6)])
@@ -149,7 +149,7 @@ def test_a_modality_that_is_absent(film: FilmMaker, reader: Any) -> None:
         assert caught.value.fault is Fault.NO_VIDEO
 
 
-def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: FilmMaker, pyav: Any) -> None:
+def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: FilmMaker, pyav: PyAVReader) -> None:
     content = bytearray(film(muxer=FASTSTART, audio=None).path.read_bytes())
     begin = content.index(b"mdat")
     middle = begin + (len(content) - begin) // 2
@@ -163,7 +163,7 @@ def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: Fi
         assert caught.value.fault is Fault.CORRUPT
 
 
-def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path, pyav: Any) -> None:
+def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path, pyav: PyAVReader) -> None:
     path = tmp_path / "sound.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_f32le", rate=16_000, layout="mono")

@@ -17,6 +17,7 @@ import pytest
 from mmssl.data.decode import indexed_video
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVMedia, PyAVReader
+from mmssl.data.packets.content import packets
 from mmssl.data.packets.encoding import decode, encode
 from mmssl.data.packets.store import STORE, table_of
 from mmssl.data.packets.table import DROPPABLE, PacketTable
@@ -74,23 +75,22 @@ def test_the_same_as_by_the_container(film: FilmMaker, name: str) -> None:
                 # AAC's noise goes on where it was, so each window of it is compared with that of a decoder just opened.
                 for rate in (16_000, plain.info.audio.sample_rate):
                     with PyAVReader(tables=False).open(str(path), "film") as fresh:
-                        theirs = fresh.sound(start, rate // 2, rate)
-                    np.testing.assert_array_equal(media.sound(start, rate // 2, rate), theirs)
+                        heard = fresh.sound(start, rate // 2, rate)
+                    np.testing.assert_array_equal(media.sound(start, rate // 2, rate), heard)
         assert media._opened is None, "the container was asked"
 
 
 def test_windows_far_apart_are_one_pass_over_their_groups(film: FilmMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(gop=12, b_frames=2).path
     with visited(path) as media:
-        assert media._table is not None
-        video = media._table.video
+        assert media.table is not None
+        video = media.table.video
         assert video is not None
         decoded: list[int] = []
-        taken = indexed_video.packets
 
         def counted(stream: Any, numbers: Any, part: Any) -> Any:
             decoded.extend(numbers.tolist())
-            return taken(stream, numbers, part)
+            return packets(stream, numbers, part)
 
         monkeypatch.setattr(indexed_video, "packets", counted)
         # 60 pictures of 0.04 s in groups of 12: the first, the third twice, the fourth.
@@ -114,7 +114,7 @@ def test_windows_of_sound_do_not_depend_on_those_before(film: FilmMaker) -> None
 def test_what_no_table_fits_is_read_by_its_container(film: FilmMaker, settings: dict[str, Any]) -> None:
     path = film(**settings).path
     with visited(path) as media:
-        assert media._table is None
+        assert media.table is None
         assert media.frames([0.5], (8, 8)).pixels.shape == (1, 8, 8, 3)
     assert table_of(io.BytesIO(path.read_bytes()), "film") is None
 
@@ -172,7 +172,7 @@ def test_hostile_tables_change_nothing(film: FilmMaker, suffix: str) -> None:
                 raw[draws.integers(4, len(raw))] = draws.integers(0, 256)
 
         with opened(content, forged(data, change)) as media:
-            used += media._table is not None
+            used += media.table is not None
             # It may lie about times and what is shown: nothing tells those from true ones. It may not do harm.
             ours = media.frames([0.3, 1.5], (16, 16))
             assert ours.pixels.shape == theirs.pixels.shape
@@ -232,7 +232,7 @@ def test_a_file_that_changed_under_its_table(film: FilmMaker, tmp_path: Path, nu
     path.write_bytes(whole[:middle] + bytes(1500) + whole[middle + 1500 :])
     os.utime(path, ns=(stamp, stamp))
     with PyAVReader().open(str(path), "film") as media:
-        assert media._table is not None
+        assert media.table is not None
         assert number(media.frames([0.3]).pixels[0]) == 7
         with pytest.raises(MediaError) as caught:
             media.frames(np.arange(0.5, 2.3, 0.04).tolist())
@@ -269,7 +269,7 @@ def test_a_picture_larger_than_the_table_says_is_not_decoded(film: FilmMaker) ->
             media.frames([0.5])
         assert caught.value.fault is Fault.TOO_LARGE
     finally:
-        STORE._tables.clear()
+        STORE.forget()
 
 
 def test_edit_lists_hide_the_same(film: FilmMaker, tmp_path: Path) -> None:
