@@ -176,6 +176,7 @@ def decoders() -> dict[str, Decode]:
     return found
 
 
+VISIT = f", {WINDOWS} windows a visit"
 MANY = ("mmssl", "decord", "torchcodec, exact")  # also with 8 windows a visit
 
 
@@ -200,7 +201,7 @@ def measure(film: str, paths: dict[str, float], pixels: int, clips: int, rounds:
     for name, decode in several.items():
         contenders[name] = partial(one, decode)
         if name in (*MANY, "limit"):
-            contenders[f"{name}, {WINDOWS} windows a visit"] = partial(many, decode)
+            contenders[name + VISIT] = partial(many, decode)
     spent = seconds_each(contenders, draw, rounds, seed=0)
     count = max(clips // WINDOWS, 1) * WINDOWS
     theirs = spent.get("decord", spent["PyAV"])
@@ -212,9 +213,7 @@ def measure(film: str, paths: dict[str, float], pixels: int, clips: int, rounds:
             "clips per CPU second": count / seconds,
             "times decord": theirs / seconds if "decord" in spent else None,
             "times OpenCV": spent["OpenCV"] / seconds if "OpenCV" in spent else None,
-            "of the limit": spent["limit" + name[len(name.split(",")[0]) :] if "windows" in name else "limit"] / seconds
-            if limit
-            else None,
+            "of the limit": spent["limit" + (VISIT if name.endswith(VISIT) else "")] / seconds if limit else None,
         }
         for name, seconds in spent.items()
     ]

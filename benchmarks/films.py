@@ -25,7 +25,7 @@ def content(folder: Path) -> tuple[Path, str]:
 
 
 def encode(source: Path, out: Path, size: tuple[int, int], gop: int, seconds: float = 10.0) -> Path:
-    """H.264 as most files are (x264, medium, crf 23) of (width, height), keyframes every `gop` pictures and no others."""
+    """H.264 as most files are (x264, medium, crf 23) of (width, height), keyframes every `gop` pictures alone."""
     with av.open(str(source)) as film, av.open(str(out), "w") as container:
         pictures, sounds = film.streams.video[0], film.streams.audio[0]
         video: Any = container.add_stream("libx264", rate=FPS)

@@ -28,9 +28,9 @@ def reader(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-@pytest.fixture(params=list(PYAV.values()), ids=list(PYAV))
+@pytest.fixture(params=PYAV)
 def pyav(request: pytest.FixtureRequest) -> PyAVReader:
-    return request.param
+    return PYAV[request.param]
 
 
 def fault(reader: Any, path: Path | io.BytesIO) -> Fault:
