@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import torch
 torch.set_num_threads(1)
 # Model hubs are never reached from a test.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Nor is what is cached of a user's own files.
+os.environ["MMSSL_CACHE"] = tempfile.mkdtemp(prefix="mmssl-tests-")
 
 FAULTS = Path(__file__).parent / "faults" / "list.toml"
 
