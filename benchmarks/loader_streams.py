@@ -129,6 +129,8 @@ def forget(folder: Path) -> None:
 
 def local(folder: Path, samples: int, rounds: int) -> list[Row]:
     """From the local disk."""
+    for library in ("webdataset", "litdata"):
+        importlib.import_module(library)  # before the forks, so that nobody's time holds it
     recordings = open_recordings(str(folder / "shards"))
     assert isinstance(recordings, ShardRecordings)
     urls = sorted(str(path) for path in (folder / "shards").glob("*.tar"))

@@ -178,10 +178,11 @@ class Schedule:
         if chapter not in self._drawn:
             # Many draws at once take about the time of a few. Two are kept, as a worker looks at the next batch too.
             units = self._chapter * self.batch_size // self.clips
-            drawn = self._draw(np.arange(chapter * units, (chapter + 1) * units)).reshape(self._chapter, -1)
+            drawn = self._draw(np.arange(chapter * units, (chapter + 1) * units))
             self._drawn = {number: known for number, known in self._drawn.items() if number == chapter - 1}
-            self._drawn[chapter] = drawn
-        return self._drawn[chapter][place]
+            self._drawn[chapter] = drawn.reshape(self._chapter, self.batch_size)
+        indices: Numbers = self._drawn[chapter][place]
+        return indices
 
     def seeds(self, step: int) -> Numbers:
         """`[batch_size]` one seed for each clip of the batch."""
