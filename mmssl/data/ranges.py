@@ -129,17 +129,6 @@ class Slice(io.RawIOBase):
         self._position = place
         return place
 
-    def readall(self) -> bytes:
-        """All that is left, in one read where a buffer would take it in small ones.
-
-        Raises:
-            MediaError: SHARD, when what should be there ends early.
-        """
-        start, end = self._start + self._position, self._start + self._size
-        data = read_whole(self._ranges, start, max(end - start, 0), end)
-        self._position += len(data)
-        return data
-
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill the buffer as far as the slice goes.
 
