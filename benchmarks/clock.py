@@ -71,7 +71,7 @@ def _flash(media: Media, event: float, frame: float) -> float:
     # The event lies in the middle between two of the times that are asked for.
     asked = event + (np.arange(-round(8 * REACH / frame), round(8 * REACH / frame)) + 0.5) * frame / 8
     shown = media.frames(asked.tolist(), (16, 16))
-    lit = shown.pixels[:, 8:].mean(axis=(1, 2, 3)) > 128
+    lit = shown.pixels[:, 10:].mean(axis=(1, 2, 3)) > 128
     if not lit.any() or lit.all():
         return math.inf
     first = int(lit.argmax())
