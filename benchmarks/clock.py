@@ -30,7 +30,12 @@ from mmssl.data.decode.reader import Media, Reader
 from mmssl.data.decode.torchcodec import TorchCodecReader
 from mmssl.errors import MediaError
 
-READERS: dict[str, Reader] = {"pyav": PyAVReader(), "decord": DecordReader(), "torchcodec": TorchCodecReader()}
+READERS: dict[str, Reader] = {
+    "pyav": PyAVReader(),
+    "pyav, no tables": PyAVReader(tables=False),
+    "decord": DecordReader(),
+    "torchcodec": TorchCodecReader(),
+}
 REACH = 0.7  # s, around an event
 RATE = 16_000
 PICTURE, SOUND = 0.5, 0.002  # frames and seconds: what may be off

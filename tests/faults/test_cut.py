@@ -1,0 +1,103 @@
+"""Films that end too early: what is there is right, what is not is named, nothing stands in for it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks.films import Film, Made, number
+from mmssl.data.decode.reader import Media, Reader
+from mmssl.errors import Fault, MediaError
+
+FASTSTART = (("movflags", "faststart"),)
+RATE = 16_000
+FILMS = [
+    Film(audio="mp3", muxer=FASTSTART),
+    Film(audio="flac", gop=250, b_frames=4, muxer=FASTSTART),
+    Film(audio="aac"),  # its index is at the end
+    Film(muxer=(("movflags", "frag_keyframe+delay_moov"),)),
+    Film(container="mov", audio="pcm_s16le", muxer=FASTSTART),
+    Film(container="mkv", audio="opus"),
+    Film(container="webm", video="libvpx-vp9", audio="vorbis"),
+    Film(container="avi", video="mpeg4", audio="pcm_s16le"),
+    Film(container="ts", audio="mp3"),
+]
+TELLS_LENGTH = {"mp4", "mov", "mkv", "webm"}
+
+
+@pytest.mark.fault("M7", "M8")
+@pytest.mark.parametrize("film", FILMS, ids=str)
+def test_cut_at_every_twentieth(
+    film: Film,
+    made: Callable[[Film], Made],
+    reader: Reader,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    record_property("cases", 19)
+    whole = made(film)
+    content = whole.path.read_bytes()
+    with reader.open(str(whole.path), "the film") as media:
+        sound = media.sound(0.0, round(RATE * media.info.duration), RATE)
+    right: list[float] = []
+    for part in range(1, 20):
+        path = tmp_path / f"{part}.{film.container}"  # each of its own, or a table of another would be looked at
+        path.write_bytes(content[: len(content) * part // 20])
+        try:
+            with reader.open(str(path), "the film") as media:
+                ends = [s.start + s.duration for s in (media.info.video, media.info.audio) if s is not None]
+                for start in (0.3, 2.0, 3.9, min(ends) - 0.45):
+                    if 0 <= start < min(ends) - 0.4:
+                        right += [start] * pictures_are_right(media, whole, start)
+                        right += [start] * sound_is_right(media, sound, start)
+        except MediaError as error:
+            assert error.fault in {Fault.TRUNCATED, Fault.CORRUPT, Fault.UNRECOGNIZED}
+            assert str(error).startswith("the film: ")
+    assert len(right) > 10 or "faststart" not in str(film)
+
+
+def pictures_are_right(media: Media, whole: Made, start: float) -> bool:
+    """False where they are named as lost."""
+    times = start + np.arange(4) * 0.1
+    try:
+        shown = media.frames(times.tolist())
+    except MediaError as error:
+        assert error.fault in {Fault.TRUNCATED, Fault.CORRUPT}
+        return False
+    expected = np.searchsorted(whole.frames, times + 0.0006, side="right") - 1
+    assert [number(picture) for picture in shown.pixels] == expected.tolist()
+    return True
+
+
+def sound_is_right(media: Media, sound: NDArray[np.float32], start: float) -> bool:
+    try:
+        heard = media.sound(start, 4800, RATE)
+    except MediaError as error:
+        assert error.fault in {Fault.TRUNCATED, Fault.CORRUPT, Fault.NO_AUDIO}
+        return False
+    there = sound[round(start * RATE) :][:4800]
+    np.testing.assert_allclose(heard[: len(there)], there, atol=0.02)
+    return True
+
+
+@pytest.mark.fault("M8")
+@pytest.mark.parametrize("film", [film for film in FILMS if film.container in TELLS_LENGTH], ids=str)
+def test_the_last_pictures_before_a_cut(
+    film: Film, made: Callable[[Film], Made], reader: Reader, tmp_path: Path
+) -> None:
+    """With B-frames the last packet that is left may be shown after some that are lost."""
+    whole = made(film)
+    content = whole.path.read_bytes()
+    for cut in range(len(content) * 7 // 10, len(content) * 8 // 10, len(content) // 157):
+        path = tmp_path / f"{cut}.{film.container}"
+        path.write_bytes(content[:cut])
+        try:
+            with reader.open(str(path), "the film") as media:
+                assert media.info.video is not None
+                end = media.info.video.start + media.info.video.duration
+                for start in np.arange(2.6, min(end - 0.3, 4.2), 0.17):
+                    pictures_are_right(media, whole, float(start))
+        except MediaError as error:
+            assert error.fault in {Fault.TRUNCATED, Fault.CORRUPT}
