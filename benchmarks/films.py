@@ -122,6 +122,14 @@ def beep(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(inside, tone * np.sin(np.pi * seconds / BEEP) ** 2, 0.0)
 
 
+def numbered(index: int, height: int, width: int, ground: int = 128) -> NDArray[np.uint8]:
+    """`[height, width]` gray levels with a number in the upper third."""
+    gray = np.full((height, width), ground, np.uint8)
+    bits = np.arange(width) * BITS // width
+    gray[: height // 3] = np.where(index >> bits & 1, WHITE, BLACK)
+    return gray
+
+
 def number(picture: NDArray[np.uint8]) -> int:
     """Which picture of its film `[H, W, 3]` is."""
     height, width = picture.shape[:2]
@@ -191,9 +199,7 @@ def _pictures(stream: Any, film: Film, times: list[Fraction], events: list[Fract
     packets = []
     for index, time in enumerate(times):
         lit = any(event <= time < event + Fraction(FLASH) for event in events)
-        gray = np.full((48, 64), WHITE if lit else BLACK, np.uint8)
-        bars = (index >> np.arange(BITS)) & 1
-        gray[:16] = np.where(bars, WHITE, BLACK).repeat(64 // BITS)
+        gray = numbered(index, 48, 64, WHITE if lit else BLACK)
         frame = av.VideoFrame.from_ndarray(gray, format="gray").reformat(format="yuv420p")
         frame.time_base = stream.codec_context.time_base
         frame.pts = round(time / frame.time_base)

@@ -18,6 +18,7 @@ from mmssl.errors import Fault, MediaError, UsageError
 WINDOW = 0.5  # s, of each quick look
 THOROUGH = 4.0  # s, of each step of a deep one
 UNEVEN = 0.0025  # s; steps between pictures that differ by more are a variable rate, less is rounding to 1 ms
+LATE = 0.05  # s by which the first picture that decodes may follow the first of all
 SILENT = 1e-4  # of full scale
 
 
@@ -122,6 +123,8 @@ def _look(media: PyAVMedia, name: str, deep: bool, broken: list[tuple[Fault, str
         times = media.picture_times()
     except MediaError as error:
         broken.append((error.fault, error.detail))
+    if info.video is not None and len(times) and info.video.start > times[0] + LATE:
+        broken.append((Fault.CORRUPT, f"no picture before {info.video.start:.2f} s can be decoded: no keyframe"))
     steps = np.diff(times)
     steps = steps[steps > 0]
     fastest = slowest = None
