@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.natural_films import FPS, content, films
 from benchmarks.machine import setting
+from benchmarks.natural_films import FPS, content, films
 from benchmarks.rounds import seconds_each
 from benchmarks.tables import Row, markdown, write
 from mmssl.data.captions import MEDIA, extension_of

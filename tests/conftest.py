@@ -1,12 +1,17 @@
 """What all tests share."""
 
 import os
-import tomllib
 import tempfile
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+
+if TYPE_CHECKING:
+    from benchmarks.films import Film, Made
 
 # One thread a test process: two processes of xdist on two cores otherwise fight over them, 5 times slower.
 torch.set_num_threads(1)
@@ -33,6 +38,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if fault not in known:
                 raise pytest.UsageError(f"{item.nodeid}: no fault {fault!r} in {FAULTS}; add what must happen there")
             item.user_properties.append(("fault", fault))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[Film], Made]":
+    """`made(film)` writes a flash-and-beep film once a session."""
+    from benchmarks.films import make
+
+    folder, films = tmp_path_factory.mktemp("films"), dict["Film", "Made"]()
+
+    def find(film: "Film") -> "Made":
+        if film not in films:
+            films[film] = make(film, folder / f"{len(films)}.{film.container}")
+        return films[film]
+
+    return find
 
 
 @pytest.fixture(scope="session")

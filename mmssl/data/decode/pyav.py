@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmssl.data.decode import indexed_audio, indexed_video
-from mmssl.data.decode.access import checked
+from mmssl.data.decode.access import checked, why_unreadable
 from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.limits import CODECS, Limits
 from mmssl.data.decode.pyav_container import ContainerMedia
@@ -24,7 +24,7 @@ from mmssl.data.packets.content import DoubtError
 from mmssl.data.packets.store import STORE
 from mmssl.data.packets.table import PacketTable
 from mmssl.data.ranges import Slice, slice_of
-from mmssl.errors import MediaError
+from mmssl.errors import Fault, MediaError
 
 _DOUBTS = (DoubtError, MediaError, ValueError, *BROKEN)
 
@@ -61,8 +61,11 @@ class PyAVReader:
         demuxer = Demuxer(source, name)
         try:
             return ContainerMedia(demuxer, self.limits, self.codecs)
-        except MediaError:
+        except MediaError as error:
             demuxer.close()
+            # Of an index that is cut in two, FFmpeg gives streams whose codec it does not know.
+            if error.fault is Fault.UNSUPPORTED and (why := why_unreadable(source, name)).fault is Fault.TRUNCATED:
+                raise why from error
             raise
 
     def versions(self) -> dict[str, str]:

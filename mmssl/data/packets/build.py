@@ -144,7 +144,10 @@ def _pictures_make_sense(stream: StreamPackets) -> bool:
     behind = np.maximum.accumulate(stream.seconds) - stream.seconds
     unique = len(np.unique(stream.stamp)) == len(stream.stamp)
     ahead = bool((np.diff(stream.stamp[stream.keys]) > 0).all())
-    return unique and ahead and len(stream.keys) > 0 and len(stream.shown) > 0 and float(behind.max()) <= LEAP
+    # Where the end was cut off, pictures that are shown before the last one that is left may be among the lost.
+    step = max(stream.lasts.max(), np.median(np.diff(stream.seconds[stream.shown]))) if len(stream.shown) > 1 else LEAP
+    whole = not stream.track.exact or stream.seconds.max() + 2 * step >= stream.track.end
+    return unique and ahead and whole and len(stream.keys) > 0 and len(stream.shown) > 0 and float(behind.max()) <= LEAP
 
 
 def _sounds_make_sense(stream: StreamPackets) -> bool:
