@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,24 @@ torch.set_num_threads(1)
 # Model hubs are never reached from a test.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+FAULTS = Path(__file__).parent / "faults" / "list.toml"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker that ties a test to what can go wrong; `python -m benchmarks.faults` makes a table of them."""
+    config.addinivalue_line("markers", "fault(*ids): holds the promise of these entries of tests/faults/list.toml")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """GPU tests skip, saying so, where there is none."""
-    if not torch.cuda.is_available():
-        for item in items:
-            if "gpu" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+    """GPU tests skip, saying so, where there is none; the faults that a test is about go into its report."""
+    known = tomllib.loads(FAULTS.read_text(encoding="utf-8"))
+    for item in items:
+        if "gpu" in item.keywords and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+        for fault in dict.fromkeys(fault for marker in item.iter_markers("fault") for fault in marker.args):
+            if fault not in known:
+                raise pytest.UsageError(f"{item.nodeid}: no fault {fault!r} in {FAULTS}; add what must happen there")
+            item.user_properties.append(("fault", fault))
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ def fault(reader: Any, path: Path | io.BytesIO) -> Fault:
     return caught.value.fault
 
 
+@pytest.mark.fault("M1", "M3")
 @pytest.mark.timeout(10)
 def test_what_is_no_regular_file(tmp_path: Path, reader: Any) -> None:
     (tmp_path / "dangling.mp4").symlink_to(tmp_path / "nowhere")
@@ -47,6 +48,7 @@ def test_what_is_no_regular_file(tmp_path: Path, reader: Any) -> None:
     assert fault(reader, Path("zero\0byte")) is Fault.MISSING
 
 
+@pytest.mark.fault("M2")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read(tmp_path: Path, film: FilmMaker, reader: Any) -> None:
     path = tmp_path / "secret.mp4"
@@ -55,6 +57,7 @@ def test_what_may_not_be_read(tmp_path: Path, film: FilmMaker, reader: Any) -> N
     assert fault(reader, path) is Fault.PERMISSION
 
 
+@pytest.mark.fault("M1")
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.mp4", "concat:/etc/hosts", "pipe:0", "file:/etc/hosts"])
 def test_addresses_are_names_of_files(reader: Any, address: str) -> None:
     with pytest.raises(MediaError) as caught:
@@ -62,6 +65,7 @@ def test_addresses_are_names_of_files(reader: Any, address: str) -> None:
     assert caught.value.fault is Fault.MISSING
 
 
+@pytest.mark.fault("M4", "M5")
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -80,6 +84,7 @@ def test_what_is_no_recording(tmp_path: Path, reader: Any, content: bytes, expec
     assert fault(PyAVReader(), io.BytesIO(content)) is expected
 
 
+@pytest.mark.fault("X1")
 def test_a_playlist_named_mp4_opens_nothing(tmp_path: Path, film: FilmMaker, reader: Any) -> None:
     target = film(suffix="ts").path
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:2.4,\n{target}\n#EXT-X-ENDLIST\n"
@@ -94,6 +99,7 @@ def test_a_playlist_named_mp4_opens_nothing(tmp_path: Path, film: FilmMaker, rea
         assert container.streams.video
 
 
+@pytest.mark.fault("M6", "M7")
 def test_an_mp4_cut_before_its_index(tmp_path: Path, film: FilmMaker, reader: Any) -> None:
     path = tmp_path / "film.mp4"
     content = film().path.read_bytes()
@@ -105,6 +111,7 @@ def test_an_mp4_cut_before_its_index(tmp_path: Path, film: FilmMaker, reader: An
     assert fault(reader, path) in {Fault.CORRUPT, Fault.UNSUPPORTED}
 
 
+@pytest.mark.fault("M8")
 @pytest.mark.parametrize(
     "settings",
     [{"muxer": FASTSTART}, {"muxer": FASTSTART, "gop": 250}, {"suffix": "mkv"}, {"suffix": "avi", "video": "mpeg4"}],
@@ -128,6 +135,7 @@ def test_a_film_cut_in_the_middle(tmp_path: Path, film: FilmMaker, settings: dic
         assert media.frames([0.1, 0.4]).pixels.shape[0] == 2
 
 
+@pytest.mark.fault("M12")
 def test_a_modality_that_is_absent(film: FilmMaker, reader: Any) -> None:
     with reader.open(str(film(audio=None).path), "the film") as media:
         assert media.info.audio is None
@@ -141,6 +149,7 @@ def test_a_modality_that_is_absent(film: FilmMaker, reader: Any) -> None:
         assert caught.value.fault is Fault.NO_VIDEO
 
 
+@pytest.mark.fault("M10")
 def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: FilmMaker) -> None:
     content = bytearray(film(muxer=FASTSTART, audio=None).path.read_bytes())
     begin = content.index(b"mdat")
@@ -155,6 +164,7 @@ def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: Fi
         assert caught.value.fault is Fault.CORRUPT
 
 
+@pytest.mark.fault("A12")
 def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     with av.open(str(path), "w") as container:
@@ -171,6 +181,7 @@ def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path) -> None:
         assert caught.value.fault is Fault.CORRUPT
 
 
+@pytest.mark.fault("M20")
 @pytest.mark.parametrize(
     "limits", [Limits(size=100), Limits(seconds=1.0), Limits(pixels=1000), Limits(streams=1), Limits(channels=1)]
 )
@@ -178,6 +189,7 @@ def test_limits(film: FilmMaker, limits: Limits) -> None:
     assert fault(PyAVReader(limits), film().path) is Fault.TOO_LARGE
 
 
+@pytest.mark.fault("M23")
 def test_codecs_that_are_not_allowed(film: FilmMaker) -> None:
     assert fault(PyAVReader(codecs=frozenset({"aac"})), film().path) is Fault.UNSUPPORTED
 
