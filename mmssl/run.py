@@ -70,6 +70,8 @@ class Run:
         for name in ("evaluate_every", "seed", "workers"):
             _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
         _demand(0 < self.skip_limit <= 1, f"skip_limit is {self.skip_limit}; it is a share above 0, up to 1")
+        if self.objective.synchronous:
+            self.data.demand_synchrony("the objective needs clips that are")
         encoders = self.objective.encoders
         _demand("video" not in encoders or self.data.frames > 0, "frames is 0, but the objective has a video encoder")
         if "audio" in encoders:

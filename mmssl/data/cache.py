@@ -63,6 +63,15 @@ class BlockCache:
         digest = sha256(name.encode(errors="surrogateescape")).hexdigest()
         return self._folder / f"{int(digest[:16], 16) % self._sets:05x}" / digest
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it keeps anything."""
+        return self._ways > 0
+
+    def has(self, name: str) -> bool:
+        """Whether there is a block of this name, whole or not."""
+        return self._path(name).exists()
+
     def get(self, name: str) -> bytes | None:
         """The block, or None when it is not here, whole."""
         path = self._path(name)

@@ -29,7 +29,7 @@ class Grouping(Protocol):
         """Drawn together."""
         ...
 
-    def names(self, recordings: Recordings) -> Sequence[str] | None:
+    def names(self, recordings: Recordings) -> Sequence[str] | Sequence[int] | None:
         """The group of each recording, None when the order does not ask."""
         ...
 
@@ -76,13 +76,26 @@ class PerGroup:
 
     clips: int = 2
 
-    def names(self, recordings: Recordings) -> Sequence[str]:
+    def names(self, recordings: Recordings) -> Sequence[str] | Sequence[int]:
         """Groups."""
         return recordings.groups()
 
     def stream(self, part: "Part", order: "Order", key: int, batch_size: int) -> Stream:
         """Groups cut into units."""
         return Together(part.grouped, key, self.clips)
+
+
+@dataclass(frozen=True)
+class PerRecording(PerGroup):
+    """`clips` neighbors in a batch are of one recording, which is opened once for all of them.
+
+    With `RandomWindow` they are as many random places of it (repeated sampling: Hoffer et al. 2020; Feichtenhofer et
+    al. 2022, section 3). They share a group, so that no loss takes them for each other's negatives.
+    """
+
+    def names(self, recordings: Recordings) -> Sequence[int]:
+        """Each its own."""
+        return range(len(recordings))
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ class Order:
     Attributes:
         block: neighbors that slow storage reads together; 0 shuffles all freely. For free grouping alone.
         window: blocks whose clips are mixed.
-        grouping: `Free()`, `AtMostOnePerGroup()`, `PerGroup(clips)` or `PerLabel(clips)`.
+        grouping: `Free()`, `AtMostOnePerGroup()`, `PerGroup(clips)`, `PerRecording(clips)` or `PerLabel(clips)`.
     """
 
     block: int = 0

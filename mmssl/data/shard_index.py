@@ -57,10 +57,15 @@ class ShardIndex:
     size: Ints
     extensions: tuple[str, ...]
 
+    def rows(self, sample: int) -> list[tuple[str, int, int]]:
+        """(extension, offset, size) of the members of a sample, in their order."""
+        here = slice(self.ends[sample - 1] if sample else 0, self.ends[sample])
+        names = [self.extensions[number] for number in self.extension[here]]
+        return list(zip(names, self.offset[here].tolist(), self.size[here].tolist(), strict=True))
+
     def members(self, sample: int) -> Iterator[Member]:
         """The members of a sample, named by their extension."""
-        for i in range(int(self.ends[sample - 1]) if sample else 0, int(self.ends[sample])):
-            yield Member(self.extensions[self.extension[i]], int(self.offset[i]), int(self.size[i]))
+        return (Member(*row) for row in self.rows(sample))
 
 
 def _samples(read_all: Iterator[Member], shard: str) -> Iterator[tuple[str, list[Member]]]:

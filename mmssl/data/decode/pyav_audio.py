@@ -93,14 +93,14 @@ def decoded(demuxer: Demuxer, track: Track, begin: float, lost: list[float]) -> 
 
 
 def _piece(frame: Any, track: Track, follows: float) -> Piece:
-    samples = _samples(frame)
+    samples = samples_of(frame)
     time = follows if frame.pts is None else float(frame.pts * frame.time_base - track.zero)
     # Priming that a decoder leaves in (after a seek to the start) lies before the stream's start.
     early = max(0, round((track.start - time) * frame.sample_rate))
     return Piece(time + early / frame.sample_rate, frame.sample_rate, mono(samples[:, early:]))
 
 
-def _samples(frame: Any) -> NDArray[Any]:
+def samples_of(frame: Any) -> NDArray[Any]:
     """`[channels, n]` of a frame.
 
     Not by its `to_ndarray`: with 8 channels and more PyAV 18.1 counts planes past the last, and reading one of those

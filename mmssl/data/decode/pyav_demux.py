@@ -17,8 +17,8 @@ from mmssl.errors import Fault, MediaError
 # What broken data makes libav raise. Programming errors (ValueError, TypeError) are none of these.
 BROKEN = (av.error.FFmpegError,)
 # Decoder names that differ from their codec's.
-_DECODERS = sorted(CODECS | {"mp3float", "mp2float", "libdav1d", "libopus", "libvorbis", "amrnb", "amrwb"})
-_OPTIONS = {"format_whitelist": ",".join(FORMATS), "codec_whitelist": ",".join(_DECODERS)}
+DECODERS = sorted(CODECS | {"mp3float", "mp2float", "libdav1d", "libopus", "libvorbis", "amrnb", "amrwb"})
+_OPTIONS = {"format_whitelist": ",".join(FORMATS), "codec_whitelist": ",".join(DECODERS)}
 
 
 def opened(source: Source, name: str) -> Any:

@@ -15,7 +15,7 @@ class Selection:
     """The frame on screen at each of some ascending times, out of frames that come in order of presentation."""
 
     def __init__(self, times: Sequence[float], forgiven: float) -> None:
-        self.times, self.forgiven = times, forgiven  # half a tick: times were rounded to ticks by the container
+        self.times, self.forgiven = times, forgiven
         self.chosen: list[tuple[float, Any]] = []
         self.last: tuple[float, Any] | None = None
         self.key = -math.inf  # the keyframe of the last frame
@@ -41,17 +41,21 @@ class Selection:
         self.keys.append(self.key)
 
 
+def forgiven(track: Track) -> float:
+    """Seconds by which a time may be earlier than its picture: containers round times to ticks."""
+    return min(0.0005, float(track.tick) / 2)
+
+
 def select(demuxer: Demuxer, track: Track, times: Sequence[float]) -> list[tuple[float, Any]]:
     """(true time, frame) for each of some ascending times.
 
     Raises:
         MediaError: TRUNCATED, CORRUPT or BAD_TIMESTAMPS.
     """
-    forgiven = min(0.0005, float(track.tick) / 2)
     skips = track.skips and times[-1] - times[0] < LONGEST
     for whole in demuxer.approaches(track, times[0]):
-        needed = Needed(demuxer, track, times, forgiven) if skips else None
-        selection = Selection(times, forgiven)
+        needed = Needed(demuxer, track, times, forgiven(track)) if skips else None
+        selection = Selection(times, forgiven(track))
         lost: list[float] = []
         if not _decode_into(selection, demuxer, track, lost, whole, needed):
             continue

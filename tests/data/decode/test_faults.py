@@ -194,6 +194,7 @@ def test_codecs_that_are_not_allowed(film: FilmMaker) -> None:
     assert fault(PyAVReader(codecs=frozenset({"aac"})), film().path) is Fault.UNSUPPORTED
 
 
+@pytest.mark.fault("M9")
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
 def test_noise_in_a_file_gives_named_faults_alone(film: FilmMaker, suffix: str) -> None:
     content = film(suffix=suffix, video="mpeg4" if suffix == "avi" else "libx264", muxer=FASTSTART * (suffix == "mp4"))
