@@ -93,7 +93,12 @@ def _wave(sound: NDArray[np.float32]) -> Image.Image:
     return tile
 
 
+def drawable(text: str) -> str:
+    """One line of characters that a font may have: bytes of a name that are not UTF-8 are none."""
+    return " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text).split())
+
+
 def _shortened(text: str, length: int) -> str:
     """One line of at most `length` characters; a long name keeps its end, which tells more."""
-    line = " ".join(text.split())
+    line = drawable(text)
     return line if len(line) <= length else f"...{line[3 - length :]}"

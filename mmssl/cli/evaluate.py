@@ -36,12 +36,11 @@ def evaluate(
         mmssl evaluate runs/quickstart --data world/test --limit 200 --json numbers.json --plots plots
         mmssl evaluate runs/quickstart --data world/test --validation world/valid
     """
-    from sys import stderr
-
     from mmssl.applications.calibration import keep_calibration
     from mmssl.applications.measure import measure
     from mmssl.applications.model import load
     from mmssl.cli.tables import show
+    from mmssl.cli.terminal import say, warn
     from mmssl.data.atomic import check_writable, write_atomically
 
     for path in (json, None if plots is None else plots / "recall.png"):
@@ -54,21 +53,21 @@ def evaluate(
     )
     show(measured.numbers)
     for name, reason in measured.left_out.items():
-        print(f"no {name}: {reason}")
+        say(f"no {name}: {reason}")
     try:
         if (kept := keep_calibration(run, measured.numbers, validation or data)) is not None:
-            print(f"{kept}: the score below which nothing in view sounds")
+            say(f"{kept}: the score below which nothing in view sounds")
     except OSError as error:  # another's run, say: what was measured is still wanted
-        print(f"warning: {error.filename}: not kept, {error.strerror}", file=stderr)
+        warn(f"warning: {error.filename}: not kept, {error.strerror}")
     if json is not None:
         told = {"run": str(run), "data": data, "validation": validation, "limit": limit}
         write_atomically(json, _lines(told, measured))
-        print(f"{json}: all numbers")
+        say(f"{json}: all numbers")
     if plots is not None:
         from mmssl.applications.plots import save_plots
 
         for path in save_plots(model, measured, plots):
-            print(path)
+            say(path)
 
 
 def _lines(told: Mapping[str, object], measured: "Measured") -> str:

@@ -29,6 +29,7 @@ def pack(
     """
     from rich.console import Console
 
+    from mmssl.cli.terminal import say
     from mmssl.data.pack import pack as pack_recordings
 
     progress = Console(stderr=True)
@@ -37,9 +38,9 @@ def pack(
         source, out, shard_bytes=shard_mb << 20, workers=workers, validate=validate, console=progress
     )
     goes_on = f", {report.reused} of them from an earlier run" if report.reused else ""
-    print(f"{report.samples} recordings, {report.bytes / 1e6:.1f} MB in {len(report.shards)} shards{goes_on}: {out}")
+    say(f"{report.samples} recordings, {report.bytes / 1e6:.1f} MB in {len(report.shards)} shards{goes_on}: {out}")
     for fault, count in report.faults.most_common():
         first = next(skip for skip in report.skipped if skip.fault == fault)
-        print(f"left out {count} ({fault}), such as {first.detail}")
+        say(f"left out {count} ({fault}), such as {first.detail}")
     if report.skipped:
-        print(f"all {len(report.skipped)} are named in {out / 'skipped.jsonl'}")
+        say(f"all {len(report.skipped)} are named in {out / 'skipped.jsonl'}")

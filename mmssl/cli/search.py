@@ -1,12 +1,12 @@
 """`mmssl search`."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmssl.cli.terminal import one_line, plain, warn
 from mmssl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ def search(
     print_hits(hits)
     if len(hits) < count:
         found = f"{len(hits)} moments" if hits else "nothing"
-        print(f"{found} of the {len(opened)} moments in {index}, with {within}, not {count}", file=sys.stderr)
+        warn(f"{found} of the {len(opened)} moments in {index}, with {within}, not {count}")
     if sheet is not None and hits:
         from mmssl.applications.sheet import contact_sheet
 
         contact_sheet(hits, str(questions[0]), sheet, model.reader)
-        print(sheet, file=sys.stderr)
+        warn(sheet)
 
 
 def _print_lines(hits: Sequence["Hit"]) -> None:
@@ -86,7 +86,7 @@ def _print_lines(hits: Sequence["Hit"]) -> None:
             "caption": hit.caption,
             "label": hit.recording.label,
         }
-        print(dumps(told, ensure_ascii=False))
+        print(plain(dumps(told, ensure_ascii=False)))
 
 
 def _print_table(hits: Sequence["Hit"]) -> None:
@@ -102,5 +102,7 @@ def _print_table(hits: Sequence["Hit"]) -> None:
     table.add_column("caption", overflow="fold")
     for rank, hit in enumerate(hits, 1):
         span = f"{hit.start:.1f}-{hit.end:.1f}"
-        table.add_row(str(rank), f"{hit.score:.3f}", span, Text(hit.recording.name), Text(hit.caption))
+        table.add_row(
+            str(rank), f"{hit.score:.3f}", span, Text(one_line(hit.recording.name)), Text(one_line(hit.caption))
+        )
     Console().print(table)

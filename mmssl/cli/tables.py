@@ -88,7 +88,7 @@ def _languages(spoken: Mapping[str, Row]) -> Table:
     cells: dict[str, dict[str, Row]] = {}
     for pair, row in spoken.items():
         query, item = pair.split("-")
-        language = (query + item).partition(".")[2][:2]
+        language = next(side for side in (query, item) if "." in side).partition(".")[2]
         direction = f"{query.partition('.')[0]} to {item.partition('.')[0]}"
         cells.setdefault(language, {})[direction] = row
     directions = list(dict.fromkeys(direction for found in cells.values() for direction in found))
