@@ -48,6 +48,8 @@ def json_fields(data: bytes, name: str) -> dict[str, Any]:
         raise MediaError(name, Fault.TEXT, detail) from None
     except RecursionError:
         raise MediaError(name, Fault.TEXT, "is JSON nested too deeply to be a description") from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise MediaError(name, Fault.TEXT, f"is not JSON that can be read ({error})") from None
     if not isinstance(fields, dict):
         raise MediaError(name, Fault.TEXT, "must hold a JSON object {...} with fields like captions and label")
     return fields
