@@ -22,6 +22,11 @@ AHEAD = 1 << 21  # bytes fetched at once when more of a member will follow
 THREADS = 8  # requests at once for what will soon be read
 TRIES = 3
 ABSENT, REFUSED = (404, 410), (401, 403)  # HTTP statuses that another try does not change
+# Storage, each opened by itself. fsspec knows more, by which a row of a manifest could open local files, archives in
+# archives, lists of further addresses (`reference::`), shells on other machines or notebooks.
+SCHEMES = frozenset(
+    ("http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss", "oci", "hdfs", "webhdfs")
+) | {"memory"}
 PAUSE = 0.5  # seconds before the second try; doubled before each further one
 
 T = TypeVar("T")
@@ -35,6 +40,10 @@ def is_remote(address: str) -> bool:
 def _filesystem(address: str) -> tuple[Any, str]:
     import fsspec
 
+    scheme = address.partition(":")[0].lower()
+    if "::" in address or scheme not in SCHEMES:
+        known = ", ".join(sorted(SCHEMES))
+        raise MediaError(address, Fault.UNSUPPORTED, f"is no address that mmssl opens; it opens {known}")
     try:
         filesystem, path = fsspec.core.url_to_fs(address)
     except ImportError as error:
