@@ -1,5 +1,6 @@
 """One unit vector a held-out recording and modality, with the words they were found by."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from mmssl.data.recordings import Recording
 from mmssl.errors import EvaluationError
 from mmssl.evaluate.held_out import asked_for, look
 from mmssl.objective import Objective
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,12 @@ class _Place:
 
 
 def languages_of(recordings: Iterable[Recording]) -> tuple[str, ...]:
-    """Those in which recordings are captioned, sorted; empty unless there are several."""
-    found = {caption.language for recording in recordings for caption in recording.captions} - {""}
+    """Those in which recordings are captioned, sorted; empty unless there are several.
+
+    What is no code of a language is none: it would become part of the names of numbers.
+    """
+    told = {caption.language for recording in recordings for caption in recording.captions}
+    found = {language for language in told if _LANGUAGE.fullmatch(language)}
     return tuple(sorted(found)) if len(found) > 1 else ()
 
 
@@ -121,7 +128,8 @@ class VectorGatherer:
             automatic = self._languages is None and not language
             for name in languages_of(recordings) if automatic else self._languages or ():
                 words = tuple(place.caption(settings, name) for place in places)
-                vectors[f"text.{name}"] = _of_words(self._objective, words, settings, self._largest)
+                # "-" stands between the modalities of a pair.
+                vectors[f"text.{name.replace('-', '_')}"] = _of_words(self._objective, words, settings, self._largest)
         keys = tuple(recording.key for recording in recordings)
         labels = tuple(recording.label for recording in recordings)
         captions = tuple(frozenset(caption.text for caption in recording.captions) for recording in recordings)
