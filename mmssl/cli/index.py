@@ -9,7 +9,7 @@ from mmssl.errors import MmsslError
 
 
 def index(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(help="Run folder. Its recipe.py is run: trust who made it.")],
     data: Annotated[str, typer.Argument(help="Recordings: folder, glob, manifest or shards.")],
     out: Annotated[str, typer.Option(help="Folder of the index, or http://HOST:6333/NAME of a Qdrant server.")],
     stride: Annotated[

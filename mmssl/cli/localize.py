@@ -7,7 +7,7 @@ import typer
 
 
 def localize(
-    run: Annotated[Path, typer.Argument(help="Run folder of a model with picture and sound.")],
+    run: Annotated[Path, typer.Argument(help="Run folder of a model with picture and sound. Its recipe.py is run.")],
     clip: Annotated[Path, typer.Argument(help="The film.")],
     out: Annotated[
         Path | None, typer.Option(help="Film to write: .mp4, .mov or .mkv; default CLIP-heat.mp4 here.")

@@ -25,7 +25,9 @@ def search(
     count: Annotated[int, typer.Option("-k", "--count", min=1, help="Moments at most.")] = 10,
     sheet: Annotated[Path | None, typer.Option(help="Picture to write that shows the answers: .png or .jpg.")] = None,
     json: Annotated[bool, typer.Option("--json", help="A JSON object a line instead of a table.")] = False,
-    run: Annotated[Path | None, typer.Option(help="Run folder; the one that made the index if not given.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder; the one that made the index if not given. Its recipe.py is run.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
     """Find moments by words, a sound, a film or a picture.
@@ -51,11 +53,16 @@ def search(
     from mmssl.applications.search import open_index
     from mmssl.applications.search import search as find
     from mmssl.cli.modalities import parsed
+    from mmssl.training.folder import kept_recipe
+    from mmssl.training.known import is_known
 
     modalities = parsed("--in", within) or ("video", "audio")
     opened = open_index(index)
     if run is None and not opened.run:
         raise UsageError(f"{index}: does not say which run made it; name it by --run")
+    if run is None and not is_known(kept_recipe(Path(opened.run))):
+        detail = "whose recipe.py, a program, was not run from here before; read it, then name the run by --run"
+        raise UsageError(f"{index}: was made by {opened.run}, {detail}")
     model = load(run or Path(opened.run), device)
     open_index(index, model.fingerprint)
     vector = model.query(text=words, audio=audio, video=video, image=image)
