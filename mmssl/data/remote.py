@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
 from mmssl.data.decode.reader import Source
 from mmssl.data.ranges import open_slice
+from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
 
 BLOCK = 1 << 17  # bytes; a clip's ends lie inside blocks, so this is what a read fetches in vain
@@ -218,9 +219,15 @@ class RemoteFiles:
         ranges = self._ranges(name)
         return open_slice(ranges, 0, ranges.size)
 
-    def read(self, name: str) -> bytes:
-        """A small file whole."""
+    def read(self, name: str, largest: int | None = None) -> bytes:
+        """A small file whole.
+
+        Raises:
+            MediaError: as for `RemoteRanges`, or TOO_LARGE.
+        """
         ranges = self._ranges(name)
+        if largest is not None:
+            too_large(ranges.name, ranges.size, largest)
         return ranges.read(0, ranges.size, ranges.size)
 
     def size(self, name: str) -> int:

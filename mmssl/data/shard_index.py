@@ -25,6 +25,7 @@ from mmssl.data.packed_strings import Ints, Strings
 from mmssl.data.ranges import LocalRanges, Ranges, read_whole
 from mmssl.data.remote import RemoteRanges, is_remote
 from mmssl.data.tar import BLOCK, Member, Window, members
+from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
 
 FORMAT = 1
@@ -93,7 +94,12 @@ def _samples(read_all: Iterator[Member], shard: str) -> Iterator[tuple[str, list
 
 
 def read_member(ranges: Ranges, member: Member) -> bytes:
-    """A small member whole."""
+    """A small member whole.
+
+    Raises:
+        MediaError: TOO_LARGE.
+    """
+    too_large(f"{ranges.name}/{member.name}", member.size)
     return read_whole(ranges, member.offset, member.size, member.offset + member.size)
 
 
