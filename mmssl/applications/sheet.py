@@ -76,7 +76,7 @@ def _picture(hit: Hit, reader: Reader) -> Image.Image:
                 count = round((hit.end - hit.start) * _RATE)
                 return _wave(media.sound(hit.start, count, _RATE))
             pixels: NDArray[np.uint8] = media.frames([(hit.start + hit.end) / 2]).pixels[0]
-    except (MediaError, UsageError):
+    except (MediaError, UsageError, OSError):  # OSError: a name that is too long
         # Its line of text still counts.
         return Image.new("RGB", _TILE, (200, 200, 200))
     return ImageOps.pad(Image.fromarray(pixels), _TILE, color=(236, 234, 228))
