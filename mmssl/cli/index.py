@@ -9,7 +9,7 @@ from mmssl.errors import MmsslError
 
 
 def index(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(help="Run folder. Its recipe.py is run: trust who made it.")],
     data: Annotated[str, typer.Argument(help="Recordings: folder, glob, manifest or shards.")],
     out: Annotated[str, typer.Option(help="Folder of the index, or http://HOST:6333/NAME of a Qdrant server.")],
     stride: Annotated[
@@ -37,6 +37,7 @@ def index(
     from mmssl.applications.model import load
     from mmssl.cli.modalities import parsed
     from mmssl.cli.progress import bar
+    from mmssl.cli.terminal import say
 
     chosen = parsed("--modalities", modalities)
     model = load(run, device)
@@ -55,15 +56,15 @@ def index(
         )
     if not report.moments:
         raise MmsslError(f"{out}: nothing to search, {'; '.join(' '.join(line.split()) for line in report.skipped)}")
-    print(f"{out}: {report.moments} moments of {report.recordings} recordings")
-    print(f"{report.added} added, {report.unchanged} were in already, {report.removed} removed")
+    say(f"{out}: {report.moments} moments of {report.recordings} recordings")
+    say(f"{report.added} added, {report.unchanged} were in already, {report.removed} removed")
     for line in report.skipped:
-        print(line)
+        say(line)
     if report.skipped and "://" not in out:
-        print(f"all of them are named in {Path(out) / 'skipped.jsonl'}")
+        say(f"all of them are named in {Path(out) / 'skipped.jsonl'}")
     if "://" in out:
-        print("the server searches approximately; its recall was not measured")
+        say("the server searches approximately; its recall was not measured")
     elif not report.recalls:
-        print("searched exactly: recall 1.0 in every direction")
+        say("searched exactly: recall 1.0 in every direction")
     for direction, recall in report.recalls.items():
-        print(f"{direction}: recall@10 of the faiss index {recall:.3f} against an exact search")
+        say(f"{direction}: recall@10 of the faiss index {recall:.3f} against an exact search")

@@ -57,6 +57,7 @@ def pack(
 
     from rich.console import Console
 
+    from mmssl.cli.terminal import say
     from mmssl.data.pack import pack as pack_recordings
     from mmssl.data.reencode_profiles import PROFILES
     from mmssl.errors import UsageError
@@ -77,11 +78,11 @@ def pack(
         console=progress,
     )
     goes_on = f", {report.reused} of them from an earlier run" if report.reused else ""
-    print(f"{report.samples} recordings, {report.bytes / 1e6:.1f} MB in {len(report.shards)} shards{goes_on}: {out}")
+    say(f"{report.samples} recordings, {report.bytes / 1e6:.1f} MB in {len(report.shards)} shards{goes_on}: {out}")
     if report.kept:
-        print(f"kept {report.kept} as they were; the .json of each says why")
+        say(f"kept {report.kept} as they were; the .json of each says why")
     for fault, count in report.faults.most_common():
         first = next(skip for skip in report.skipped if skip.fault == fault)
-        print(f"left out {count} ({fault}), such as {first.detail}")
+        say(f"left out {count} ({fault}), such as {first.detail}")
     if report.skipped:
-        print(f"all {len(report.skipped)} are named in {out / 'skipped.jsonl'}")
+        say(f"all {len(report.skipped)} are named in {out / 'skipped.jsonl'}")
