@@ -71,7 +71,14 @@ def pass_on(*tensors: Tensor) -> Callable[[], tuple[Tensor, ...]]:
     return wait
 
 
+def share(keep: Tensor) -> Tensor:
+    """From bools, which of this process's rows count: by this a sum over them becomes its part of the mean over all.
+
+    The parts' mean over processes is the mean of all kept rows, few or many on each; 0 rows count as 1.
+    """
+    return world() / gather(keep.sum().reshape(1)).sum().clamp(min=1).double()
+
+
 def mean(values: Tensor, keep: Tensor) -> Tensor:
     """From `[B]` and `[B]` bool a share whose mean over processes is the mean of all kept rows, few or many on each."""
-    count = gather(keep.sum().reshape(1)).sum().clamp(min=1)
-    return values.masked_fill(~keep, 0).sum() * world() / count
+    return values.masked_fill(~keep, 0).sum() * share(keep).to(values.dtype)

@@ -31,7 +31,9 @@ class Optimization:
     weight_decay: float = 0.05  # never on norms, biases and temperatures
     clip_norm: float = 1.0  # of the gradient; 0 leaves it alone
     accumulate: int = 1  # batches of gradient a step, each with its own negatives
-    chunk: int = 0  # clips of a process that pass the encoders at once, in memory that does not grow with the batch; 0: all
+    chunk: int = (
+        0  # clips of a process that pass the encoders at once, in memory that does not grow with the batch; 0: all
+    )
     ema: float = 0.0  # decay of the averaged weights that are evaluated and loaded; 0 keeps none
     precision: str = "fp32"  # or bf16: autocast; auto: bf16 where the device has arithmetic for it
     compile: bool = False

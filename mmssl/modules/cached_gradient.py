@@ -55,5 +55,7 @@ def in_chunks(
     parts = []
     for begin in range(0, len(inputs[0]), size):
         chunk = [given[begin : begin + size] for given in inputs]
-        parts.append(checkpoint(represent, *chunk, use_reentrant=False) if torch.is_grad_enabled() else represent(*chunk))
+        parts.append(
+            checkpoint(represent, *chunk, use_reentrant=False) if torch.is_grad_enabled() else represent(*chunk)
+        )
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

@@ -7,7 +7,6 @@ columns travel around the ring of processes with what was found about them, so n
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,9 +14,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmssl.distributed import pass_on, world
-from mmssl.modules.precision import full_precision
 from mmssl.modules.scores import PairScore
-from mmssl.modules.tiles import Side, Tile, places
+from mmssl.modules.tiles import Side, Tile, flat, places, sides
 
 
 class Contrast(NamedTuple):
@@ -30,7 +28,7 @@ class Contrast(NamedTuple):
     column_rival: Tensor  # [B, C] likewise
 
 
-@torch.compiler.disable  # the numbers of a tile decide whether it needs a mask, and how its sums are taken
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # the numbers of a tile decide whether it needs a mask, and how its sums are taken
 def contrast(score: PairScore, rows: Side, columns: Side, scale: Tensor) -> Contrast:
     """Log-sum-exps of `scale * score` over all pairs that count: true pairs, of one clip, and negatives.
 
@@ -44,15 +42,14 @@ def contrast(score: PairScore, rows: Side, columns: Side, scale: Tensor) -> Cont
         scale: scalar, above 0.
     """
     rows, columns = rows.ready(), columns.ready()
-    labels = rows.valid, rows.keys, columns.valid, columns.keys
-    found: tuple[Tensor, ...] = _Contrast.apply(score, scale, *labels, *columns.vectors, *rows.vectors)  # type: ignore[no-untyped-call]
+    found: tuple[Tensor, ...] = _Contrast.apply(score, scale, *flat(rows, columns))  # type: ignore[no-untyped-call]
     return Contrast(*found)
 
 
 class _Contrast(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, score: PairScore, scale: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
-        rows, columns = _sides(given)
+        rows, columns = sides(*given)
         (candidates,) = columns.vectors
         kind = torch.promote_types(candidates.dtype, torch.float32)
         row_sum, row_rival = candidates.new_full((2, len(candidates)), -math.inf, dtype=kind)
@@ -61,17 +58,17 @@ class _Contrast(torch.autograd.Function):
         for step in range(world()):
             arrive = pass_on(*columns.vectors, columns.valid, columns.keys)
             for i, j in places(rows, columns):
-                with full_precision(candidates):
-                    tile = Tile(score, scale, rows, columns, (i, j), home=step == 0)
+                tile = Tile(score, scale, rows, columns, (i, j), home=step == 0)
                 own[tile.both] = tile.true_pairs(tile.scores)
                 tops = tile.rivals()
                 row_rival[i], column_rival[j] = row_rival[i].maximum(tops[0]), column_rival[j].maximum(tops[1])
                 sums = tile.sums(tops)
                 row_sum[i], column_sum[j] = row_sum[i].logaddexp(sums[0]), column_sum[j].logaddexp(sums[1])
             column_sum, column_rival = pass_on(column_sum, column_rival)()
-            columns = _side(*arrive())
+            candidates, *labels = arrive()
+            columns = Side((candidates,), *labels)
         ctx.score = score
-        ctx.save_for_backward(scale, row_sum, column_sum, *given)
+        ctx.save_for_backward(scale, row_sum, column_sum, *flat(rows, columns))
         ctx.mark_non_differentiable(row_rival, column_rival)
         return row_sum, column_sum, own, row_rival, column_rival
 
@@ -80,34 +77,19 @@ class _Contrast(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         scale, row_sum, column_sum, *given = ctx.saved_tensors
         for_rows, for_columns, for_own = gradients[:3]
-        rows, columns = _sides(given)
+        rows, columns = sides(*given)
         to_scale = scale.new_zeros((), dtype=torch.float64)
         to_columns, *to_rows = (torch.zeros_like(v, dtype=row_sum.dtype) for v in (*columns.vectors, *rows.vectors))
         for step in range(world()):
             arrive = pass_on(*columns.vectors, columns.valid, columns.keys, column_sum, for_columns)
             for i, j in places(rows, columns):
-                with full_precision(scale):
-                    tile = Tile(ctx.score, scale, rows, columns, (i, j), home=step == 0, differentiable=True)
+                tile = Tile(ctx.score, scale, rows, columns, (i, j), home=step == 0, differentiable=True)
                 by_row, by_column = (row_sum[i], for_rows[i]), (column_sum[j], for_columns[j])
                 to_scale += tile.weights(by_row, by_column, for_own[tile.both])
-                *of_rows, of_columns = tile.gradients()
-                to_columns[j] += of_columns
-                for total, part in zip(to_rows, of_rows, strict=True):
-                    if part is not None:
-                        total[i] += part
+                tile.add_gradients(to_columns, *to_rows)
             (to_columns,) = pass_on(to_columns)()
-            *visitor, column_sum, for_columns = arrive()
-            columns = _side(*visitor)
+            candidates, *labels, column_sum, for_columns = arrive()
+            columns = Side((candidates,), *labels)
         vectors = (*columns.vectors, *rows.vectors)
-        out = (g.mul_(scale).to(v.dtype) for g, v in zip((to_columns, *to_rows), vectors, strict=True))
-        return None, to_scale.to(scale.dtype), None, None, None, None, *out
-
-
-def _side(candidates: Tensor, valid: Tensor, keys: Tensor) -> Side:
-    return Side((candidates,), valid, keys)
-
-
-def _sides(given: Sequence[Tensor]) -> tuple[Side, Side]:
-    """Rows and columns, as they went into the function."""
-    row_valid, row_keys, column_valid, column_keys, candidates, *rows = given
-    return Side(tuple(rows), row_valid, row_keys), Side((candidates,), column_valid, column_keys)
+        to_vectors = (g.mul_(scale).to(v.dtype) for g, v in zip((to_columns, *to_rows), vectors, strict=True))
+        return None, to_scale.to(scale.dtype), None, None, None, None, *to_vectors

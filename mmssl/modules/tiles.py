@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
 from mmssl.modules.negatives import related
+from mmssl.modules.precision import full_precision
 from mmssl.modules.scores import PairScore
 
 # Exponentials are taken around one number a tile, so that its rows and columns share them: a sum of a million times
@@ -25,7 +26,9 @@ class Side(NamedTuple):
     Two of them are negatives of each other if both are there, they are of different clips and share no key.
     """
 
-    vectors: tuple[Tensor, ...]  # what the score reads of each; [B, ...] of rows, [B, C, E] of columns
+    vectors: tuple[
+        Tensor, ...
+    ]  # of rows [B, T, *grid, E] and [B, E], as a `PairScore` reads them; of columns [B, C, E]
     valid: Tensor  # [B] or [B, C] bool, whether it is there
     keys: Tensor  # [B, K] or [B, C, K] int64
 
@@ -42,6 +45,17 @@ class Side(NamedTuple):
             shapes = ((*self.valid.shape, *[1] * (v.ndim - self.valid.ndim)) for v in vectors)
             vectors = tuple(v.masked_fill(~self.valid.reshape(s), 0) for v, s in zip(vectors, shapes, strict=True))
         return type(self)(vectors, self.valid, self.keys)
+
+
+def sides(row_valid: Tensor, row_keys: Tensor, *columns_and_rows: Tensor) -> tuple[Side, Side]:
+    """Rows and columns from the tensors that an `autograd.Function` gets one by one; see `flat`."""
+    column_valid, column_keys, candidates, *rows = columns_and_rows
+    return Side(tuple(rows), row_valid, row_keys), Side((candidates,), column_valid, column_keys)
+
+
+def flat(rows: Side, columns: Side) -> tuple[Tensor, ...]:
+    """What `sides` takes: four labels, the columns' vectors, then those of the rows."""
+    return (rows.valid, rows.keys, columns.valid, columns.keys, *columns.vectors, *rows.vectors)
 
 
 def places(rows: Side, columns: Side) -> Iterator[tuple[slice, slice]]:
@@ -89,11 +103,12 @@ class Tile:
             begin = end = max(i.start, j.start)
         self.both = slice(begin, end)
         self._own = (slice(begin - i.start, end - i.start), slice(begin - j.start, end - j.start))
-        self._count = candidates.shape[1]
+        self._place, self._count = place, candidates.shape[1]
         rows, columns = rows.part(i), columns.part(j)
         self._leaves = [v.detach().requires_grad_(differentiable) for v in (*rows.vectors, *columns.vectors)]
-        with torch.set_grad_enabled(differentiable):
-            raw = score(*self._leaves[:-1], self._leaves[-1].flatten(0, 1))
+        with torch.set_grad_enabled(differentiable), full_precision(candidates):  # the inputs' own, that is
+            places, pooled, other = self._leaves
+            raw = score(places, pooled, other.flatten(0, 1))
         self._edge = get_gradient_edge(raw) if differentiable else None
         self._kind, self._scale = raw.dtype, scale.detach()
         # In its own memory: should the score need it for its gradient, autograd says so.
@@ -102,14 +117,14 @@ class Tile:
 
     def true_pairs(self, matrix: Tensor) -> Tensor:
         """Those of a `[R, S * C]` tensor: a view `[n, C]`, n clips in `both`."""
-        return matrix.unflatten(1, (-1, self._count))[self._own].diagonal(dim1=0, dim2=1).T
+        return matrix.view(len(matrix), -1, self._count)[self._own].diagonal(dim1=0, dim2=1).T
 
     def rivals(self) -> tuple[Tensor, Tensor]:
         """The highest score of a negative of each row `[R]` and of each column `[S, C]`."""
         own = self.true_pairs(self.scores)
         kept = own.clone()
         own.fill_(-math.inf)
-        tops = self.scores.amax(1), self.scores.amax(0).unflatten(0, (-1, self._count))
+        tops = self.scores.amax(1), self.scores.amax(0).view(-1, self._count)
         own.copy_(kept)
         return tops
 
@@ -121,7 +136,7 @@ class Tile:
         else:
             powers = self.scores.sub_(middle).exp_()
             rows, columns = powers.sum(1).log_() + middle, powers.sum(0).log_() + middle
-        return rows, columns.unflatten(0, (-1, self._count))
+        return rows, columns.view(-1, self._count)
 
     def weights(self, rows: tuple[Tensor, Tensor], columns: tuple[Tensor, Tensor], own: Tensor) -> Tensor:
         """Puts the gradient to the scores in their place; gives the one to the scale.
@@ -151,14 +166,20 @@ class Tile:
         self.true_pairs(self.scores).add_(own)
         return to_scale / self._scale
 
-    def gradients(self) -> list[Tensor | None]:
-        """To each vector of the rows and of the columns, over the scale, from that to the scores, which stands there.
+    def replace(self, weights: Tensor) -> Tensor:
+        """Put a gradient to the scores, of their shape, in their place; gives the one to the scale."""
+        to_scale = torch.dot(weights.flatten(), self._finite(self.scores).flatten()) / self._scale
+        self.scores.copy_(weights)
+        return to_scale
 
-        None where the score reads nothing.
-        """
+    def add_gradients(self, to_columns: Tensor, *to_rows: Tensor) -> None:
+        """From that to the scores, which stands in their place, to the vectors, over the scale; added to these sums."""
         assert self._edge is not None
-        weights = self.scores.to(self._kind)
-        return list(torch.autograd.grad(self._edge, self._leaves, weights, allow_unused=True))
+        found = torch.autograd.grad(self._edge, self._leaves, self.scores.to(self._kind), allow_unused=True)
+        i, j = self._place
+        for total, place, part in zip((*to_rows, to_columns), (*[i] * len(to_rows), j), found, strict=True):
+            if part is not None:  # None where the score reads nothing
+                total[place] += part
 
     def _finite(self, scores: Tensor) -> Tensor:
         """The lowest number for -inf, whose product with a weight of 0 would be NaN."""

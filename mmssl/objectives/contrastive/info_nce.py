@@ -113,7 +113,7 @@ class InfoNCE(Objective):
         return self.loss(in_chunks(self.represent, (batch,), self.chunk or 0), batch)
 
     def represent(self, batch: Batch) -> dict[str, Tensor]:
-        """Unit vectors of each clip by itself, `[B, E]`, of text `[B, C, E]`; `video_places` if the score reads them."""
+        """Unit vectors of each clip, `[B, E]`, of text `[B, C, E]`; `video_places` where the score reads them."""
         vectors: dict[str, Tensor] = {}
         for modality in (m for m in MODALITIES if m in self.encoders):
             inputs = getattr(batch, modality)
@@ -124,7 +124,7 @@ class InfoNCE(Objective):
             places, mask = self.features(Batch(**{modality: inputs}), modality)
             vectors[modality] = _unit(self.encoders[modality].pool(places, mask))  # type: ignore[operator]
             if modality == "text":
-                vectors[modality] = vectors[modality].unflatten(0, captions)
+                vectors[modality] = vectors[modality].reshape(*captions, -1)
             if modality == "video" and self.score.reads_places:
                 vectors["video_places"] = _unit(places)
         return vectors

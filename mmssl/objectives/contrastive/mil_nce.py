@@ -37,10 +37,7 @@ def mil_nce_as_released(pairs: Contrast) -> Tensor:
 
 
 def _bags(pairs: Contrast) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Log-sum-exps `[B]` of a clip's true pairs, of its row and of its captions' columns; and `[B]` bool, if it has any.
-
-    All are 0 where it has none.
-    """
+    """Log-sum-exps `[B]` of a clip's true pairs, row and captions' columns, 0 if it has none; `[B]` bool, if any."""
     true = pairs.own != -math.inf
     there = true.any(1)
     bags = [
