@@ -199,4 +199,7 @@ def _middle(*highest: Tensor) -> Tensor | None:
     """From what bounds the scores of each row and column a number near enough to all; None if they lie too wide."""
     bounds = torch.cat([bound.flatten() for bound in highest])
     most, least = bounds.max(), bounds.masked_fill(bounds == -math.inf, math.inf).min()
-    return most - _HIGHEST if 0 <= most - least <= _SPAN else None
+    if not 0 <= most - least <= _SPAN:
+        return None
+    # The highest is 0 where that is low enough for all others: the larger an exponent, the coarser.
+    return most - (most - least + _HIGHEST - _SPAN).clamp(min=0)
