@@ -21,6 +21,7 @@ class Objective(nn.Module):
         refresh_every: steps between two calls of `refresh`, or None.
         synchronous: whether it learns from picture and sound of the same instant, so that a decoder that shifts one of
             them is refused.
+        chunk: clips that pass the encoders at once, 0 for all (`modules/cached_gradient`); None if it needs them all.
         comparable: whether `embed` puts the modalities in one space, so that retrieval between them means something.
     """
 
@@ -28,6 +29,7 @@ class Objective(nn.Module):
     heads: nn.ModuleDict
     refresh_every: int | None = None
     synchronous: bool = False
+    chunk: int | None = None
     comparable: bool = True
 
     def __init__(self, encoders: dict[Modality, Encoder], heads: dict[Modality, nn.Module]) -> None:

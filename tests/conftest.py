@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from torch import Tensor
+
+from mmssl.modules.tiles import Side
 
 if TYPE_CHECKING:
     from benchmarks.films import Film, Made
@@ -62,3 +65,20 @@ def realdata() -> Path:
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip(f"no real clips at {folder} (set MMSSL_REALDATA)")
     return folder
+
+
+@pytest.fixture
+def scored() -> Callable[..., tuple[Side, Side]]:
+    """From scores `[N, N, C]` the rows and columns of which those are the inner products."""
+
+    def sides(
+        scores: Tensor, row_valid: Tensor | None = None, valid: Tensor | None = None, groups: Tensor | None = None
+    ) -> tuple[Side, Side]:
+        clips, _, candidates = scores.shape
+        keys = (torch.arange(clips) if groups is None else groups).unsqueeze(1)
+        everything = torch.ones(clips, candidates, dtype=torch.bool)
+        columns = torch.eye(clips * candidates, dtype=scores.dtype).reshape(clips, candidates, -1)
+        rows = Side((scores.new_empty(clips, 0), scores.flatten(1)), everything[:, 0] if row_valid is None else row_valid, keys)
+        return rows, Side((columns,), everything if valid is None else valid, keys.unsqueeze(1).expand(-1, candidates, 1))
+
+    return sides

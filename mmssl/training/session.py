@@ -17,6 +17,7 @@ from mmssl.data.loader import evaluation_batches, training_batches
 from mmssl.data.skipped import Skipped
 from mmssl.distributed import rank, world
 from mmssl.errors import CheckpointError, UsageError
+from mmssl.modules.cached_gradient import cache_gradient
 from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.ema import Ema
@@ -132,6 +133,7 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     clips, plan = run.data.open(), run.optimization
     fingerprint = clips.fingerprint()
     objective = run.objective.to(device).train()
+    cache_gradient(objective, plan.chunk)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
