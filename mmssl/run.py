@@ -34,6 +34,7 @@ class Optimization:
     ema: float = 0.0  # decay of the averaged weights that are evaluated and loaded; 0 keeps none
     precision: str = "fp32"  # or bf16: autocast; auto: bf16 where the device has arithmetic for it
     compile: bool = False
+    recompute: bool = False  # features of the encoders' blocks in the backward pass instead of keeping them
 
     def __post_init__(self) -> None:
         for name in ("lr", "accumulate"):
@@ -62,6 +63,7 @@ class Run:
     save_every: int = 1000
     seed: int = 0
     workers: int = 2
+    shard: bool = False  # weights, gradients and moments divided among the processes instead of held by each
     skip_limit: float = 0.05  # share of clips tried that may be unreadable before the run stops
 
     def __post_init__(self) -> None:

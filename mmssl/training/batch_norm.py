@@ -35,7 +35,8 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
         """Running statistics, the variance without bias."""
-        if not self.training or self.running_mean is None or self.running_var is None:
+        tracks = self.training and self.track_running_stats
+        if not tracks or self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1
