@@ -30,7 +30,7 @@ class Encoder(nn.Module):
         """`[B, *grid]` bool, which places hold anything; None when all do (text has padding)."""
         return None
 
-    def blocks(self) -> list[nn.Module]:
+    def units(self) -> list[nn.Module]:
         """Its layers in a row, which may be recomputed or sharded one by one: what stands in its lists by default."""
         return _in_lists(self)
 

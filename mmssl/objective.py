@@ -41,9 +41,9 @@ class Objective(nn.Module):
     def refresh(self, batches: Iterable[Batch]) -> None:
         """All training clips in order, before the first step and every `refresh_every`; clustering."""
 
-    def blocks(self) -> list[nn.Module]:
+    def units(self) -> list[nn.Module]:
         """Parts that may be recomputed or sharded one by one: those of its encoders."""
-        found = [block for encoder in self.encoders.values() for block in encoder.blocks()]  # type: ignore[operator]
+        found = [block for encoder in self.encoders.values() for block in encoder.units()]  # type: ignore[operator]
         return list(dict.fromkeys(found))
 
     def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:

@@ -108,9 +108,9 @@ class VideoResNet(Encoder):
         grid: Tensor = self.trunk(self.normalize(inputs).transpose(1, 2))
         return grid.movedim(1, -1)
 
-    def blocks(self) -> list[nn.Module]:
+    def units(self) -> list[nn.Module]:
         """The stem, whose features are the largest, and the residual blocks."""
-        return [self.trunk.get_submodule("stem"), *super().blocks()]
+        return [self.trunk.get_submodule("stem"), *super().units()]
 
 
 def r2plus1d_18(width: int = 64, pretrained: Pretrained = False) -> VideoResNet:

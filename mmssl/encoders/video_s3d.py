@@ -125,7 +125,7 @@ class VideoS3DG(Encoder):
         grid: Tensor = self.trunk(self.normalize(inputs).transpose(1, 2))
         return grid.movedim(1, -1)
 
-    def blocks(self) -> list[nn.Module]:
+    def units(self) -> list[nn.Module]:
         """Its convolutions, gate and mixtures."""
         return list(self.trunk.children())
 

@@ -35,8 +35,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
         """Running statistics, the variance without bias."""
-        tracks = self.training and self.track_running_stats
-        if not tracks or self.running_mean is None or self.running_var is None:
+        if not self.training or self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1

@@ -4,28 +4,27 @@ Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost", section 4. It
 third of a step.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
 @contextmanager
-def _statistics_kept(norms: Sequence[nn.Module]) -> Iterator[None]:
-    """Normalize by the batch as before, but do not count it into the running statistics a second time."""
-    before = [norm.track_running_stats for norm in norms]
-    for norm in norms:
-        norm.track_running_stats = False  # type: ignore[assignment]
+def _buffers_kept(block: nn.Module) -> Iterator[None]:
+    """Copies stand in for the buffers, as batch normalization would count the same batch a second time into its own."""
+    own = [(module, name, b) for module in block.modules() for name, b in module.named_buffers(recurse=False)]
+    for module, name, buffer in own:
+        setattr(module, name, buffer.clone())
     try:
         yield
     finally:
-        for norm, tracks in zip(norms, before, strict=True):
-            norm.track_running_stats = tracks
+        for module, name, buffer in own:
+            setattr(module, name, buffer)
 
 
 def _recomputed(kind: type[nn.Module]) -> type[nn.Module]:
@@ -33,10 +32,9 @@ def _recomputed(kind: type[nn.Module]) -> type[nn.Module]:
         plain = partial(kind.forward, self)
         if not torch.is_grad_enabled():
             return plain(*args, **kwargs)
-        norms = [module for module in self.modules() if isinstance(module, _BatchNorm)]
 
         def contexts() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-            return nullcontext(), _statistics_kept(norms)
+            return nullcontext(), _buffers_kept(self)
 
         # Random numbers are drawn again as they were, so dropout leaves out the same units.
         return checkpoint(plain, *args, use_reentrant=False, context_fn=contexts, **kwargs)

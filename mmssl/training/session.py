@@ -175,7 +175,7 @@ def _prepared(run: Run, device: torch.device) -> Objective | None:
     if divided and rank() == 0 and run.evaluations:
         whole = copy.deepcopy(objective).cpu()
     if run.optimization.recompute:
-        recompute(objective.blocks())
+        recompute(objective.units())
     if divided:
         shard(objective, device)
     return whole

@@ -28,7 +28,7 @@ def shard(objective: Objective, device: torch.device) -> None:
     for weight in single:
         if weight.requires_grad:
             weight.register_post_accumulate_grad_hook(_average)  # type: ignore[no-untyped-call]
-    for module in (*objective.blocks(), objective):
+    for module in (*objective.units(), objective):
         fully_shard(module, mesh=mesh, ignored_params=single)
 
 
