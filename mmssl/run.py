@@ -42,6 +42,7 @@ class Optimization:
         for name in ("warmup", "weight_decay", "clip_norm"):
             _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
         _demand(0 <= self.ema < 1, f"ema is {self.ema}; it must be at least 0 and below 1")
+        _demand(not (self.compile and self.recompute), "compile decides itself what to keep; leave recompute out")
         _demand(self.precision in ("fp32", "bf16", "auto"), f"precision is {self.precision!r}; give fp32, bf16 or auto")
 
 
