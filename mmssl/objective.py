@@ -46,6 +46,11 @@ class Objective(nn.Module):
     def refresh(self, batches: Iterable[Batch]) -> None:
         """All training clips in order, before the first step and every `refresh_every`; clustering."""
 
+    def units(self) -> list[nn.Module]:
+        """Parts that may be recomputed or sharded one by one: those of its encoders."""
+        found = [block for encoder in self.encoders.values() for block in encoder.units()]  # type: ignore[operator]
+        return list(dict.fromkeys(found))
+
     def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
         """The map in the shared space `[B, *grid, E]`, not normalized, with its mask; of the first caption for text."""
         encoder, inputs = self.encoders[modality], getattr(batch, modality)
