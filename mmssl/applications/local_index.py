@@ -5,21 +5,29 @@ commit is the moment at which they exist: a crash before it leaves a segment tha
 A segment that a commit orphans is swept by a later writer, when no reader can still see the rows that named it.
 """
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 from torch import Tensor
 
-from mmssl.applications.loaded import Loaded, measured_recall
+from mmssl.applications.best import Part
+from mmssl.applications.kept import Kept, sieves_of
+from mmssl.applications.loaded import Loaded, Ranking, direction, measured_recall
 from mmssl.applications.moments import Hit, IndexedRecording, Moments
-from mmssl.applications.segments import read_segment, segment_file, sweep, write_segment
+from mmssl.applications.nearest import Nearest
+from mmssl.applications.segments import open_vectors, segment_file, sweep, write_segment
 from mmssl.batch import MODALITIES, Modality
 from mmssl.errors import CheckpointError, MmsslError, UsageError
 
 FORMAT = 1
+EXACT_LIMIT = 1_000_000  # moments; above, `mmssl index` also tries an approximate search
+SIEVE_FROM = 100_000  # moments; below, reading all vectors takes less time than starting the compiled scan
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings (
@@ -72,7 +80,7 @@ class LocalIndex:
             raise UsageError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
         self.folder = folder
         self._database = database
-        self._loaded: dict[Modality, Loaded] = {}
+        self._loaded: Loaded | None = None
         self._revision = ""
         self._open(model, run)
 
@@ -81,7 +89,8 @@ class LocalIndex:
             with self._writing() as connection:
                 for statement in TABLES.split(";"):
                     connection.execute(statement)
-                about = {"format": str(FORMAT), "model": model, "revision": "0"}
+                # What is kept beside this database is of this one, not of one that was here before.
+                about = {"format": str(FORMAT), "model": model, "revision": "0", "identity": uuid4().hex}
                 connection.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", about.items())
         with self._reading() as connection:
             told = dict(connection.execute("SELECT name, value FROM about"))
@@ -173,38 +182,52 @@ class LocalIndex:
         connection.execute("DELETE FROM segments WHERE id NOT IN (SELECT segment FROM moments)")
         connection.execute("UPDATE about SET value = value + 1 WHERE name = 'revision'")
 
-    def _load(self, modalities: Sequence[Modality]) -> list[Loaded]:
-        """Vectors of the modalities as the index now is, read once."""
+    def loaded(self) -> Loaded:
+        """As the index now is, opened once; vectors stay on the disk until they are needed."""
         with self._reading() as connection:
-            (revision,) = connection.execute("SELECT value FROM about WHERE name = 'revision'").fetchone()
-            if revision != self._revision:
-                self._loaded.clear()
-                self._revision = revision
-            missing = [m for m in modalities if m not in self._loaded]
-            if missing:
-                kept = connection.execute("SELECT segment, row FROM moments ORDER BY segment, row").fetchall()
-                places = torch.tensor(kept, dtype=torch.int64).reshape(-1, 2)
-                vectors = {modality: self._vectors(modality, places) for modality in missing}
-        for modality in missing:
-            self._loaded[modality] = Loaded.over(vectors[modality], places, self.folder / f"nearest-{modality}")
-        return [self._loaded[modality] for modality in modalities]
+            told = dict(connection.execute("SELECT name, value FROM about"))
+            revision = f"{told.get('identity', '')}/{told['revision']}"
+            if self._loaded is not None and revision == self._revision:
+                return self._loaded
+            kept = Kept.read(self.folder / "sieve.safetensors")
+            if kept is not None and kept.revision == revision:
+                places = kept.places
+                there = {modality: sieve.residual >= 0 for modality, sieve in kept.sieves.items()}
+            else:
+                rows = connection.execute("SELECT segment, row FROM moments ORDER BY segment, row").fetchall()
+                places, there = torch.tensor(rows, dtype=torch.int64).reshape(-1, 2), None
+            # Before the end of the transaction, lest a writer sweeps them.
+            vectors = open_vectors(self.folder, places, there)
+        recalls = json.loads(told.get("recalls", "{}"))
+        if len(places) < SIEVE_FROM:
+            parts = {modality: Part(some) for modality, some in vectors.items()}
+        else:
+            if kept is None or kept.revision != revision:
+                kept = sieves_of(revision, places, {m: v for m, v in vectors.items() if v.there.any()}, kept)
+                kept.write(self.folder / "sieve.safetensors")
+            parts = {modality: Part(some, kept.sieves.get(modality)) for modality, some in vectors.items()}
+        engines = {}
+        for modality in MODALITIES if recalls else ():
+            engine = Nearest.kept(vectors[modality], places, self._engine(modality))
+            if engine is not None:
+                engines[modality] = engine
+        self._loaded, self._revision = Loaded(places, parts, engines, recalls), revision
+        return self._loaded
 
-    def _vectors(self, modality: Modality, places: Tensor) -> Tensor:
-        """`[n, E]` of the moments at (segment, row) `[n, 2]`, in their order; NaN where they lack it."""
-        numbers, counts = torch.unique_consecutive(places[:, 0], return_counts=True)
-        parts = torch.split(places[:, 1], counts.tolist())
-        read = (read_segment(segment_file(self.folder, n), modality) for n in numbers.tolist())
-        return torch.cat([rows[part] for rows, part in zip(read, parts, strict=True)] or [torch.empty(0, 1)])
+    def _engine(self, modality: Modality) -> Path:
+        return self.folder / f"nearest-{modality}"
 
     def search(
         self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
     ) -> list[Hit]:
-        """Exact while small; see `Nearest`."""
-        loaded = self._load([*modalities, *([] if asked is None else [asked])])
-        parts = loaded[: len(modalities)]
-        scores, places = Loaded.search(parts, query, count, None if asked is None else loaded[-1])
+        """Exact unless an approximate search was measured to find enough; see `recalls`."""
+        scores, _, places = Ranking([self.loaded()]).search(query, count, modalities, asked)
+        return self.hits(scores.tolist(), places.tolist())
+
+    def hits(self, scores: Sequence[float], places: Sequence[tuple[int, int]]) -> list[Hit]:
+        """The moments at (segment, row), without those that were removed meanwhile."""
         with self._reading() as connection:
-            found = (self._hit(connection, s, *p) for s, p in zip(scores.tolist(), places.tolist(), strict=True))
+            found = (self._hit(connection, s, *p) for s, p in zip(scores, places, strict=True))
             return [hit for hit in found if hit is not None]
 
     @staticmethod
@@ -219,14 +242,24 @@ class LocalIndex:
         return Hit(score, start, end, IndexedRecording(*recording), caption or recording[-1])
 
     def recalls(self) -> Mapping[str, float]:
-        """Of searching pictures, sounds and both with vectors of each modality, where that is not exact."""
-        loaded = dict(zip(MODALITIES, self._load(MODALITIES), strict=True))
-        there = [modality for modality in MODALITIES if len(loaded[modality].rows)]
-        searched = [m for m in there if m != "text" and loaded[m].nearest.engine is not None]
+        """Of searching pictures, sounds and both with vectors of each modality, where there are too many to scan.
+
+        Builds what searches them approximately. Where that finds too little, later searches stay exact.
+        """
+        loaded = self.loaded()
+        there = [m for m in MODALITIES if loaded.parts[m].vectors.there.any()]
+        searched = [m for m in there if m != "text" and int(loaded.parts[m].vectors.there.sum()) > EXACT_LIMIT]
         ways = [[m] for m in searched] + ([searched] if len(searched) > 1 else [])
-        return {
-            f"{asked}->{','.join(way)}": measured_recall([loaded[m] for m in way], loaded[asked])
+        engines = {m: Nearest.built(loaded.parts[m].vectors, loaded.places, self._engine(m)) for m in searched}
+        trial = replace(loaded, engines=engines)
+        measured = {
+            direction(asked, way): measured_recall(trial, way, asked)
             for asked in there
             for way in ways
             if way != [asked]
         }
+        if measured or loaded.recalls:
+            with self._writing() as connection:
+                connection.execute("INSERT OR REPLACE INTO about VALUES ('recalls', ?)", (json.dumps(measured),))
+            self._loaded = None
+        return measured
