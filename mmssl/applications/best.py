@@ -14,7 +14,7 @@ from mmssl.applications.sieve import Sieve
 from mmssl.applications.vectors import Vectors
 
 _PLAIN = 16_384  # rows at a time without a sieve
-_BOUNDS = 131_072  # bounds at a time with one, which then stay in the cache
+_BOUNDS = 65_536  # bounds at a time with one, which then stay in the cache
 
 
 @dataclass(frozen=True)
@@ -135,16 +135,14 @@ class Best:
             + tuple(array.numpy() for array in sieve.weights(queries[:, number], offsets[:, number]))
             for number, sieve in enumerate(sieves)
         ]
-        there = torch.stack([sieve.residual >= 0 for sieve in sieves]).any(0)
-        lowest = torch.where(there, 0.0, -torch.inf).numpy()
         addresses = np.stack([part.addresses for part in sieved])
         true, added = queries.double().contiguous().numpy(), offsets.double().contiguous().numpy()
         width = len(arguments[0][2])
         size = _BOUNDS // width // 4 * 4
         bounds = np.empty((size, width), np.float32)
-        for first in range(0, len(lowest), size):
-            total = bounds[: min(size, len(lowest) - first)]
-            total[:] = lowest[first : first + len(total), None]
-            for codes, residual, weights, scale, base, norm in arguments:
-                add_bounds(codes, residual, first, weights, scale, base, norm, total)
+        rows = len(sieves[0].residual)
+        for first in range(0, rows, size):
+            total = bounds[: min(size, rows - first)]
+            for number, (codes, residual, weights, scale, base, norm) in enumerate(arguments):
+                add_bounds(codes, residual, first, weights, scale, base, norm, total, number > 0)
             self.looked += verify(total, first, addresses, true, added, self._scores, self._rows, start)

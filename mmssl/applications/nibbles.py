@@ -135,3 +135,17 @@ def pointer(context: Any, address: Any) -> tuple[Any, Callable[..., Any]]:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fetch(context: Any, address: Any) -> tuple[Any, Callable[..., Any]]:
+    """Have the 64 bytes at an address read while other work is done."""
+
+    def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list[ir.Value]) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, *[ir.IntType(32)] * 3])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        read, keep, data = (ir.Constant(ir.IntType(32), number) for number in (0, 3, 1))
+        builder.call(prefetch, [builder.inttoptr(arguments[0], cgutils.voidptr_t), read, keep, data])
+        return target.get_dummy_value()
+
+    return types.void(types.intp), generate
