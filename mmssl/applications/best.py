@@ -84,9 +84,10 @@ class Best:
         if all(part.sieve is not None or not part.vectors.there.any() for part in parts):
             self._sieved([part for part in parts if part.sieve is not None], parts, start)
         else:
-            for first in range(0, len(parts[0].vectors), _PLAIN):
-                moments = torch.arange(first, min(first + _PLAIN, len(parts[0].vectors)))
-                self.offer([part.vectors.take(moments) for part in parts], start + moments)
+            count = len(parts[0].vectors)
+            for first in range(0, count, _PLAIN):
+                last = min(first + _PLAIN, count)
+                self.offer([part.vectors.between(first, last) for part in parts], torch.arange(first, last) + start)
         return self
 
     def offer(self, rows: Sequence[Tensor], numbers: Tensor) -> None:

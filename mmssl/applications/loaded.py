@@ -87,7 +87,7 @@ class Ranking:
         for index, start in zip(self._indexes, self._starts.tolist(), strict=False):
             if not self._exact and index.approximate(asked, modalities):
                 found = [index.engines[m].search(wanted, max(4 * count, _CANDIDATES)) for m in there]
-                moments = torch.cat(found).unique()
+                moments = torch.unique(torch.cat(found))
                 best.offer([index.parts[m].vectors.take(moments) for m in there], start + moments)
             else:
                 best.over([index.parts[m] for m in there], start)

@@ -9,25 +9,20 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-import torch
 from torch import Tensor
 
-from mmssl.applications.best import Part
-from mmssl.applications.kept import Kept, sieves_of
-from mmssl.applications.loaded import Loaded, Ranking, direction, measured_recall
+from mmssl.applications.loaded import Loaded, Ranking
 from mmssl.applications.moments import Hit, IndexedRecording, Moments
-from mmssl.applications.nearest import Nearest
-from mmssl.applications.segments import open_vectors, segment_file, sweep, write_segment
-from mmssl.batch import MODALITIES, Modality
+from mmssl.applications.opening import Mapped, try_engines
+from mmssl.applications.segments import segment_file, sweep, write_segment
+from mmssl.batch import Modality
 from mmssl.errors import CheckpointError, MmsslError, UsageError
 
 FORMAT = 1
-EXACT_LIMIT = 1_000_000  # moments; above, `mmssl index` also tries an approximate search
-SIEVE_FROM = 100_000  # moments; below, reading all vectors takes less time than starting the compiled scan
+DATABASE = "moments.sqlite"
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings (
@@ -69,7 +64,7 @@ class LocalIndex:
     """
 
     def __init__(self, folder: Path, model: str | None = None, run: str = "") -> None:
-        database = folder / "moments.sqlite"
+        database = folder / DATABASE
         if model is None and not database.is_file():
             raise UsageError(f"{folder}: no index there; make one with: mmssl index RUN DATA --out {folder}")
         if folder.exists() and not folder.is_dir():
@@ -80,7 +75,7 @@ class LocalIndex:
             raise UsageError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
         self.folder = folder
         self._database = database
-        self._loaded: Loaded | None = None
+        self._loaded: tuple[Loaded, Ranking] | None = None
         self._revision = ""
         self._open(model, run)
 
@@ -188,40 +183,21 @@ class LocalIndex:
             told = dict(connection.execute("SELECT name, value FROM about"))
             revision = f"{told.get('identity', '')}/{told['revision']}"
             if self._loaded is not None and revision == self._revision:
-                return self._loaded
-            kept = Kept.read(self.folder / "sieve.safetensors")
-            if kept is not None and kept.revision == revision:
-                places = kept.places
-                there = {modality: sieve.residual >= 0 for modality, sieve in kept.sieves.items()}
-            else:
-                rows = connection.execute("SELECT segment, row FROM moments ORDER BY segment, row").fetchall()
-                places, there = torch.tensor(rows, dtype=torch.int64).reshape(-1, 2), None
-            # Before the end of the transaction, lest a writer sweeps them.
-            vectors = open_vectors(self.folder, places, there)
-        recalls = json.loads(told.get("recalls", "{}"))
-        if len(places) < SIEVE_FROM:
-            parts = {modality: Part(some) for modality, some in vectors.items()}
-        else:
-            if kept is None or kept.revision != revision:
-                kept = sieves_of(revision, places, {m: v for m, v in vectors.items() if v.there.any()}, kept)
-                kept.write(self.folder / "sieve.safetensors")
-            parts = {modality: Part(some, kept.sieves.get(modality)) for modality, some in vectors.items()}
-        engines = {}
-        for modality in MODALITIES if recalls else ():
-            engine = Nearest.kept(vectors[modality], places, self._engine(modality))
-            if engine is not None:
-                engines[modality] = engine
-        self._loaded, self._revision = Loaded(places, parts, engines, recalls), revision
-        return self._loaded
-
-    def _engine(self, modality: Modality) -> Path:
-        return self.folder / f"nearest-{modality}"
+                return self._loaded[0]
+            statement = "SELECT segment, row FROM moments ORDER BY segment, row"
+            # Within the transaction, lest a writer sweeps the files.
+            mapped = Mapped.of(self.folder, revision, lambda: connection.execute(statement).fetchall())
+        loaded = mapped.loaded(json.loads(told.get("recalls", "{}")))
+        self._loaded, self._revision = (loaded, Ranking([loaded])), revision
+        return loaded
 
     def search(
         self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
     ) -> list[Hit]:
         """Exact unless an approximate search was measured to find enough; see `recalls`."""
-        scores, _, places = Ranking([self.loaded()]).search(query, count, modalities, asked)
+        self.loaded()
+        assert self._loaded is not None
+        scores, _, places = self._loaded[1].search(query, count, modalities, asked)
         return self.hits(scores.tolist(), places.tolist())
 
     def hits(self, scores: Sequence[float], places: Sequence[tuple[int, int]]) -> list[Hit]:
@@ -242,22 +218,9 @@ class LocalIndex:
         return Hit(score, start, end, IndexedRecording(*recording), caption or recording[-1])
 
     def recalls(self) -> Mapping[str, float]:
-        """Of searching pictures, sounds and both with vectors of each modality, where there are too many to scan.
-
-        Builds what searches them approximately. Where that finds too little, later searches stay exact.
-        """
+        """As `try_engines`; what finds too little is not used by later searches."""
         loaded = self.loaded()
-        there = [m for m in MODALITIES if loaded.parts[m].vectors.there.any()]
-        searched = [m for m in there if m != "text" and int(loaded.parts[m].vectors.there.sum()) > EXACT_LIMIT]
-        ways = [[m] for m in searched] + ([searched] if len(searched) > 1 else [])
-        engines = {m: Nearest.built(loaded.parts[m].vectors, loaded.places, self._engine(m)) for m in searched}
-        trial = replace(loaded, engines=engines)
-        measured = {
-            direction(asked, way): measured_recall(trial, way, asked)
-            for asked in there
-            for way in ways
-            if way != [asked]
-        }
+        measured = try_engines(loaded, self.folder)
         if measured or loaded.recalls:
             with self._writing() as connection:
                 connection.execute("INSERT OR REPLACE INTO about VALUES ('recalls', ?)", (json.dumps(measured),))

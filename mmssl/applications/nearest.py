@@ -100,6 +100,6 @@ def _added(vectors: Vectors, moments: Tensor, engine: Any) -> Any:
         engine = faiss.IndexHNSWFlat(vectors.dim, 32, faiss.METRIC_INNER_PRODUCT)
         engine.hnsw.efConstruction = 100
     engine.hnsw.efSearch = 128
-    for some in moments.split(_CHUNK):
+    for some in torch.split(moments, _CHUNK):
         engine.add(vectors.take(some).numpy())
     return engine

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-untyped-call"
 """Products of 4-bit rows with 8-bit queries, where the processor multiplies 32 bytes at once.
 
 Eight times fewer bytes to read than float rows, and four times as many products an instruction. None of the libraries
@@ -112,8 +113,8 @@ def _tile(rows: int, queries: int) -> Any:
                             added = _products(builder, numbers, weight)
                             builder.store(builder.add(builder.load(sums[row][query]), added), sums[row][query])
                         place = builder.add(place, ir.Constant(place.type, STEP // 2))
-            for row, place in zip(sums, spaced(out, out_bytes, rows), strict=True):
-                _stored(builder, [_widened(builder, builder.load(pointer)) for pointer in row], place)
+            for pointers, place in zip(sums, spaced(out, out_bytes, rows), strict=True):
+                _stored(builder, [_widened(builder, builder.load(pointer)) for pointer in pointers], place)
             return target.get_dummy_value()
 
         return types.void(*[types.intp] * 7), generate

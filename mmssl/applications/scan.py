@@ -1,7 +1,7 @@
 """The compiled loops of an exact search: bounds from codes, then true products where a bound reaches the best."""
 
 import numpy as np
-from numba import carray, njit
+from numba import carray, njit  # type: ignore[attr-defined]
 from numpy.typing import NDArray
 
 from mmssl.applications.nibbles import STEP, fetch, pointer, rows_2_queries_4, rows_4_queries_1
@@ -80,7 +80,7 @@ def add_bounds(
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
 def _product(address: int, query: NDArray[np.float64]) -> float:
-    row = carray(pointer(address), query.shape, np.float32)
+    row = carray(pointer(address), query.shape, np.float32)  # type: ignore[call-arg]
     total = 0.0
     for place in range(query.shape[0]):
         total += np.float64(row[place]) * query[place]
@@ -161,7 +161,7 @@ def verify(
                 for modality in range(modalities):
                     coming = addresses[modality, first + block + lines[number + _AHEAD]]
                     for byte in range(0, 4 * dim if coming else 0, 64):
-                        fetch(coming + byte)
+                        fetch(coming + byte)  # type: ignore[call-arg]
             line = block + lines[number]
             row = first + line
             for query in range(queries.shape[0]):

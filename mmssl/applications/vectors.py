@@ -46,14 +46,22 @@ class Vectors:
         pieces = self.piece[moments[here]]
         order = pieces.argsort(stable=True)
         numbers, counts = torch.unique_consecutive(pieces[order], return_counts=True)
-        for number, some in zip(numbers.tolist(), here[order].split(counts.tolist()), strict=True):
+        for number, some in zip(numbers.tolist(), torch.split(here[order], counts.tolist()), strict=True):
             found[some] = self.pieces[number][self.row[moments[some]]]
         return found
+
+    def between(self, first: int, last: int) -> Tensor:
+        """`take` of all from first to last, which costs nothing where they lie behind each other in one piece."""
+        if last > first and self.piece[first] == self.piece[last - 1] and self.there[first:last].all():
+            start, end = int(self.row[first]), int(self.row[last - 1]) + 1
+            if end - start == last - first:
+                return self.pieces[int(self.piece[first])][start:end]
+        return self.take(torch.arange(first, last))
 
     def parts(self, size: int, first: int = 0) -> Iterator[Tensor]:
         """All from the first on, so many at a time."""
         for start in range(first, len(self), size):
-            yield self.take(torch.arange(start, min(start + size, len(self))))
+            yield self.between(start, min(start + size, len(self)))
 
     def addresses(self) -> NDArray[np.int64]:
         """Of each row in memory, as long as the pieces live; 0 where it lacks."""

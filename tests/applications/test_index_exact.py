@@ -22,7 +22,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 
 def worlds(rows: int, dim: int) -> dict[str, Tensor]:
-    """Easy and hard: the same everywhere, in clusters, in a cone, a few numbers far larger than the others, and more."""
+    """Easy and hard: the same everywhere, in clusters, in a cone, a few numbers far larger than others, and more."""
     isotropic, centers = noise(rows, dim), noise(rows // 50, dim, seed=1)
     found = {
         "isotropic": isotropic,
@@ -133,7 +133,7 @@ def test_the_sieve_of_an_index_is_kept_and_grows(tmp_path: Path, monkeypatch: py
     kept = tmp_path / "sieved" / "sieve.safetensors"
     expected = found(plain)
     assert not (tmp_path / "plain" / kept.name).exists()
-    monkeypatch.setattr("mmssl.applications.local_index.SIEVE_FROM", 100)
+    monkeypatch.setattr("mmssl.applications.opening.SIEVE_FROM", 100)
     assert found(LocalIndex(tmp_path / "sieved")) == expected
     made = kept.stat().st_mtime_ns
     assert found(LocalIndex(tmp_path / "sieved")) == expected
@@ -144,9 +144,9 @@ def test_the_sieve_of_an_index_is_kept_and_grows(tmp_path: Path, monkeypatch: py
         index.remove(["r2"])
         filled(index.folder, 3, first=20)
         index.remove(["r21"])
-    monkeypatch.setattr("mmssl.applications.local_index.SIEVE_FROM", 10**9)
+    monkeypatch.setattr("mmssl.applications.opening.SIEVE_FROM", 10**9)
     expected = found(LocalIndex(tmp_path / "plain"))
-    monkeypatch.setattr("mmssl.applications.local_index.SIEVE_FROM", 100)
+    monkeypatch.setattr("mmssl.applications.opening.SIEVE_FROM", 100)
     assert found(LocalIndex(tmp_path / "sieved")) == expected
     before = Kept.read(kept)
     filled(tmp_path / "sieved", 1, first=30)
@@ -159,7 +159,7 @@ def test_the_sieve_of_an_index_is_kept_and_grows(tmp_path: Path, monkeypatch: py
 
 
 def test_a_sieve_of_another_index_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmssl.applications.local_index.SIEVE_FROM", 100)
+    monkeypatch.setattr("mmssl.applications.opening.SIEVE_FROM", 100)
     found(filled(tmp_path / "a", 4))
     expected = found(filled(tmp_path / "b", 4, first=50))
     (tmp_path / "b" / "sieve.safetensors").write_bytes((tmp_path / "a" / "sieve.safetensors").read_bytes())
@@ -168,7 +168,7 @@ def test_a_sieve_of_another_index_is_not_used(tmp_path: Path, monkeypatch: pytes
 
 def test_a_folder_without_room_or_permission_is_still_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = found(filled(tmp_path, 4))
-    monkeypatch.setattr("mmssl.applications.local_index.SIEVE_FROM", 100)
+    monkeypatch.setattr("mmssl.applications.opening.SIEVE_FROM", 100)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

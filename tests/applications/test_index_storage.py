@@ -202,14 +202,19 @@ def test_an_approximate_search_is_used_where_it_finds_enough(tmp_path: Path, mon
     query = unit(20, DIM, seed=4)[3]
     exact = answers(index, query)
     assert index.recalls() == {}
-    monkeypatch.setattr("mmssl.applications.local_index.EXACT_LIMIT", 10)
+    monkeypatch.setattr("mmssl.applications.opening.EXACT_LIMIT", 10)
     large = LocalIndex(tmp_path)
     recalls = large.recalls()
     assert set(recalls) == {"video->audio", "audio->video", "video->video,audio", "audio->video,audio"}
     assert min(recalls.values()) > 0.9
-    asked: list[Tensor] = []
-    search = Nearest.search
-    monkeypatch.setattr(Nearest, "search", lambda self, q, count: (asked.append(q), search(self, q, count))[1])
+    asked: list[Nearest] = []
+    search_of = Nearest.search
+
+    def counted(self: Nearest, query: Tensor, count: int) -> Tensor:
+        asked.append(self)
+        return search_of(self, query, count)
+
+    monkeypatch.setattr(Nearest, "search", counted)
     assert answers(LocalIndex(tmp_path), query) == exact
     assert len(asked) == 2, "one for each modality"
     monkeypatch.setattr("mmssl.applications.loaded.LEAST_RECALL", 1.01)
