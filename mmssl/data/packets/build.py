@@ -20,8 +20,8 @@ from mmssl.data.packets.droppable import Droppable, droppable_in, never
 from mmssl.data.packets.table import DROPPABLE, HIDDEN, KEY, Coding, PacketTable, StreamPackets
 
 PICTURES = frozenset({"mov", "matroska"})  # where the times of packets are those of their pictures
-SOUNDS = PICTURES | {"mp3", "flac", "wav", "aac", "aiff", "w64"}
-NEAR = 64  # bytes from where a container says that a packet lies to where it does, over the block's own header
+SOUNDS = PICTURES | {"mp3", "flac", "wav", "aac", "aiff", "w64", "ogg"}
+NEAR = 320  # bytes from where a container says that a packet lies to where it does, over the header of a block or page
 
 ReadAt = Callable[[int, int], bytes]  # (offset, count) -> the bytes there, of the file
 

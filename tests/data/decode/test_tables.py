@@ -49,6 +49,7 @@ FILMS: dict[str, dict[str, Any]] = {
     "flac": {"suffix": "flac", "video": None, "audio": "flac"},
     "mp3": {"suffix": "mp3", "video": None, "audio": "mp3"},
     "m4a": {"suffix": "m4a", "video": None},
+    "ogg Opus": {"suffix": "ogg", "video": None, "audio": "libopus", "rate": 48000},
 }
 
 
