@@ -63,7 +63,8 @@ class Store:
         name = _name(part)
         # Not the file that `media` reads, whose position is its own.
         table = build(media, source if isinstance(source, str) else part.view(), part.read_at, part.size)
-        _cache().put(name, _NONE if table is None else encode(table))
+        data = None if table is None else encode(table)
+        _cache().put(name, _NONE if data is None else data)
         return self._remember(name, table)
 
     def forget(self) -> None:
