@@ -2,9 +2,9 @@
 
 python -m benchmarks.sound_windows                            writes benchmarks/results/sound_windows.md and .json
 
-A window is 1 s or 10 s of one channel at the file's own sampling rate, from a random place of a 60 s file that is opened
-for it and closed again, as float32. Each is used as its documentation says. mmssl reads the packet table of each window
-from the cache folder, where the first visit left it. A dash: it does not open such files.
+A window is 1 s or 10 s of one channel at the file's own sampling rate, as float32, from a random place of a 60 s file
+that is opened for it and closed again. Each reader is used as its documentation says. mmssl reads the packet table of
+each window from the cache folder, where the first visit left it. A dash: it does not open such files.
 """
 
 import argparse

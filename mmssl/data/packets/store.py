@@ -4,6 +4,7 @@ Tables of unpacked files are made on the first visit and kept in the cache folde
 are often read-only or shared, their listing is the data set, and a cache may be deleted at any time.
 """
 
+import math
 from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ REMEMBERED = 64  # tables in memory, for several visits to a recording
 LARGEST = 1 << 26  # bytes of a file that is read through on its first visit; larger ones want packing
 USUAL = 1 << 12  # bytes of a table; the cache's bound counts them so
 SHARE = 4  # the part of the cache's bound that is for tables
+_ANY = Limits(seconds=math.inf, pixels=1 << 31, streams=1 << 31, channels=1 << 31)  # whoever reads has limits
 _NONE = b"none"  # kept for recordings that no table fits
 
 
@@ -91,7 +93,7 @@ def table_of(source: BinaryIO, name: str) -> bytes | None:
         MediaError: as `Reader.open`.
     """
     part = slice_of(source) or Slice(files := FileRanges(source, name), 0, files.size)
-    media = ContainerMedia(Demuxer(part.view(), name), Limits(), CODECS)
+    media = ContainerMedia(Demuxer(part.view(), name), _ANY, CODECS)
     try:
         table = build(media, part.view(), part.read_at, part.size)
     finally:
