@@ -150,8 +150,9 @@ def _table(facts: dict[str, Any], columns: list[Ints], size: int) -> PacketTable
         None if facts["info"]["video"] is None else VideoInfo(**facts["info"]["video"]),
         None if facts["info"]["audio"] is None else AudioInfo(**facts["info"]["audio"]),
     )
-    fits = all(stream is None or stream.is_exact for stream in streams)
-    agree = (video is None or info.video is not None) and (audio is None or info.audio is not None)
+    fits = all(stream is None or stream.makes_sense() for stream in streams)
+    agree = video is None or (info.video is not None and not video.coding.sample_rate)
+    agree = agree and (audio is None or (info.audio is not None and audio.coding.sample_rate > 0))
     if not (fits and agree and number and (a, b, c, d) in _MATRICES and _plausible(info)):
         return None
     return PacketTable(size, int(facts["streams"]), info, (a, b, c, d), video, audio)
@@ -183,8 +184,11 @@ def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints])
     coding = told["coding"]
     width, height = coding["size"]
     before_stamp, before_duration = (int(value) for value in told["before"])
+    rate, reorder = int(coding["sample_rate"]), int(coding["reorder"])
     if coding["decoder"] not in DECODERS or len({len(offset), *(len(column) for column in columns)}) != 1:
         raise ValueError(coding["decoder"])
+    if not (0 <= width < 1 << 16 and 0 <= height < 1 << 16 and 0 <= rate < 1 << 24 and 0 <= reorder <= 32):
+        raise ValueError(coding)
     track = Track(
         int(told["index"]),
         Fraction(*told["tick"]),
@@ -200,9 +204,9 @@ def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints])
             base64.b64decode(coding["extradata"]),
             str(coding["tag"]),
             (int(width), int(height)),
-            int(coding["sample_rate"]),
+            rate,
             str(coding["layout"]),
-            int(coding["reorder"]),
+            reorder,
         ),
         track,
         offset,

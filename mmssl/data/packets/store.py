@@ -36,6 +36,7 @@ class Store:
     def __init__(self) -> None:
         self._tables: OrderedDict[str, PacketTable | None] = OrderedDict()
         self._lock = Lock()
+        self._keeps = True  # what is put into the cache is found there again
 
     def find(self, part: Slice) -> tuple[PacketTable | None, bool]:
         """The table, and whether that is settled: None and True means that there is none to be made.
@@ -59,14 +60,19 @@ class Store:
         return self._remember(name, table), table is not None
 
     def make(self, part: Slice, media: ContainerMedia, source: Source) -> PacketTable | None:
-        """A table made by reading an open recording through, and kept; None for one that is remote, large or unfit."""
-        if not isinstance(part.ranges, LocalRanges) or part.size > LARGEST:
+        """A table made by reading an open recording through, and kept.
+
+        None for a recording that is remote, large or unfit, and where the cache keeps nothing.
+        """
+        if not isinstance(part.ranges, LocalRanges) or part.size > LARGEST or not self._keeps:
             return None
         name = _name(part)
         # Not the file that `media` reads, whose position is its own.
         table = build(media, source if isinstance(source, str) else part.view(), part.read_at, part.size)
         data = None if table is None else encode(table)
-        _cache().put(name, _NONE if data is None else data)
+        _cache().put(name, data or _NONE)
+        # With no cache to write to, each visit would read the whole recording.
+        self._keeps = _cache().get(name) is not None
         return self._remember(name, table)
 
     def forget(self) -> None:

@@ -14,13 +14,13 @@ import av
 import numpy as np
 import pytest
 
-from mmssl.data.decode import indexed_video
+from mmssl.data.decode import indexed_video, pyav
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVMedia, PyAVReader
 from mmssl.data.pack import pack
 from mmssl.data.packets.content import packets
 from mmssl.data.packets.encoding import decode, encode
-from mmssl.data.packets.store import STORE, table_of
+from mmssl.data.packets.store import STORE, Store, table_of
 from mmssl.data.packets.table import DROPPABLE, PacketTable
 from mmssl.data.ranges import Slice, slice_of
 from mmssl.data.sources import open_recordings
@@ -195,6 +195,8 @@ def test_hostile_tables_change_nothing(film: FilmMaker, suffix: str) -> None:
         (b'"columns":[["i1"', b'"columns":[["O1"'),
         (b'"duration":', b'"duratiom":'),
         (b'"info":{', b'"info":[['),
+        (b'"sample_rate":44100,"layout"', b'"sample_rate":0,"layout"'),
+        (b'"size":[64,48]', b'"size":[9999999999,48]'),
     ],
 )
 def test_facts_that_cannot_be_are_no_table(film: FilmMaker, old: bytes, new: bytes) -> None:
@@ -222,6 +224,20 @@ def test_limits_hold_with_a_table(film: FilmMaker, limits: Limits) -> None:
     with pytest.raises(MediaError) as caught:
         PyAVReader(codecs=frozenset({"aac"})).open(str(path), "film")
     assert caught.value.fault is Fault.UNSUPPORTED
+
+
+def test_without_a_cache_nothing_is_made_twice(film: FilmMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMSSL_CACHE_GB", "0")
+    store = Store()
+    monkeypatch.setattr(pyav, "STORE", store)
+    path = str(film(gop=7).path)
+    with PyAVReader().open(path, "film") as media:
+        assert media.table is not None
+        theirs = media.frames([1.0]).pixels
+    store.forget()
+    with PyAVReader().open(path, "film") as media:
+        assert media.table is None
+        np.testing.assert_array_equal(media.frames([1.0]).pixels, theirs)
 
 
 def test_a_file_that_changed_under_its_table(film: FilmMaker, tmp_path: Path, number: Callable[..., int]) -> None:
