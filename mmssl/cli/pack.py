@@ -30,7 +30,7 @@ def pack(
     reencode: Annotated[
         Reencoding | None,
         typer.Option(
-            help="Encode pictures anew so that clips decode faster: fast (H.264, a key frame every 12 pictures) or "
+            help="Encode pictures anew so that clips decode faster: fast (H.264, a key frame every 14 pictures) or "
             "mjpeg (each picture by itself). The sound and all times stay."
         ),
     ] = None,
