@@ -168,6 +168,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pictures", type=int, default=250, help="of each film")
     asked = parser.parse_args()
+    if missing := [str(video) for video in asked.videos if not video.is_file()]:
+        parser.error(f"no file {missing[0]}: give films with --videos, or the folder of real clips in MMSSL_REALDATA")
     torch.set_num_threads(1)
     rows = list[Row]()
     for video in asked.videos:
