@@ -28,6 +28,7 @@ class Clips(ClipFormat):
         window: which seconds.
         reader: decoder.
         order: how training draws them.
+        synchronous: pictures and sound must be of the same instants, so a decoder that does not keep them is refused.
         patience: seconds that a worker may take over one recording; then it is ended and the recording counts as
             unreadable. Without workers nobody can end a decoder that is stuck.
     """
@@ -36,11 +37,24 @@ class Clips(ClipFormat):
     window: Window = field(default_factory=RandomWindow)
     reader: Reader = field(default_factory=PyAVReader)
     order: Order = field(default_factory=Order)
+    synchronous: bool = False
     patience: float = 60.0
 
     def of(self, source: str) -> "Clips":
         """The same cut of other recordings, as an evaluation on held-out ones wants."""
         return replace(self, source=source)
+
+    def demand_synchrony(self, who: str) -> None:
+        """Refuse a decoder that does not keep picture and sound of the same instants together.
+
+        Args:
+            who: what needs it, as the beginning of a sentence that ends with "synchronous".
+
+        Raises:
+            UsageError: it does not.
+        """
+        if not self.reader.capabilities.synchronous:
+            raise UsageError(f"{who} synchronous, but {self.reader.capabilities.warning}; give reader=PyAVReader()")
 
     def open(self) -> "OpenClips":
         """List the recordings.
@@ -49,6 +63,8 @@ class Clips(ClipFormat):
             UsageError: a setting is out of range, or the source is not there.
         """
         self.check()
+        if self.synchronous:
+            self.demand_synchrony("these clips are to be")
         if not self.patience > 0:
             raise UsageError(f"Clips needs a patience above 0 seconds, not {self.patience}")
         if isinstance(self.source, Mapping):

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mmssl.data.clips import Clips, OpenClips
+from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.reader import AudioInfo, Frames, MediaInfo, Source, VideoInfo
 from mmssl.data.recordings import Caption, Recording
 from mmssl.data.tokens import WordTokenizer
@@ -76,6 +77,7 @@ class FakeMedia:
 class FakeReader:
     films: list[Film]
     name: str = "fake"
+    capabilities: Capabilities = field(default_factory=Capabilities)
     opened: list[str] = field(default_factory=list)
 
     def open(self, source: Source, name: str) -> FakeMedia:
