@@ -4,6 +4,7 @@ Nothing here or at the top of those files imports torch, so help and the answer 
 """
 
 import inspect
+import io
 import logging
 import os
 import re
@@ -75,6 +76,9 @@ def options(
     ] = False,
 ) -> None:
     """Set what all commands share."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold any bytes
     # Without this, Python prints warnings alone, and through a progress bar without tearing it.
     if debug:
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
