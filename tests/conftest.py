@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from torch import Tensor
+
+from mmssl.modules.tiles import Side
 
 if TYPE_CHECKING:
     from benchmarks.films import Film, Made
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 torch.set_num_threads(1)
 # Model hubs are never reached from a test.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Nor is what is cached of a user's own files.
+os.environ["MMSSL_CACHE"] = tempfile.mkdtemp(prefix="mmssl-tests-")
 
 FAULTS = Path(__file__).parent / "faults" / "list.toml"
 
@@ -35,12 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if fault not in known:
                 raise pytest.UsageError(f"{item.nodeid}: no fault {fault!r} in {FAULTS}; add what must happen there")
             item.user_properties.append(("fault", fault))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What tests read leaves nothing in the user's cache."""
-    os.environ["MMSSL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +65,24 @@ def realdata() -> Path:
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip(f"no real clips at {folder} (set MMSSL_REALDATA)")
     return folder
+
+
+@pytest.fixture
+def scored() -> Callable[..., tuple[Side, Side]]:
+    """From scores `[N, N, C]` the rows and columns of which those are the inner products."""
+
+    def sides(
+        scores: Tensor, row_valid: Tensor | None = None, valid: Tensor | None = None, groups: Tensor | None = None
+    ) -> tuple[Side, Side]:
+        clips, _, candidates = scores.shape
+        keys = (torch.arange(clips) if groups is None else groups).unsqueeze(1)
+        everything = torch.ones(clips, candidates, dtype=torch.bool)
+        columns = torch.eye(clips * candidates, dtype=scores.dtype).reshape(clips, candidates, -1)
+        rows = Side(
+            (scores.new_empty(clips, 0), scores.flatten(1)), everything[:, 0] if row_valid is None else row_valid, keys
+        )
+        return rows, Side(
+            (columns,), everything if valid is None else valid, keys.unsqueeze(1).expand(-1, candidates, 1)
+        )
+
+    return sides

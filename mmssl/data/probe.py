@@ -85,7 +85,8 @@ def probe(path: str | Path, *, deep: bool = False, reader: PyAVReader | None = N
     found = Probe(name)
     broken: list[tuple[Fault, str]] = []
     try:
-        with (reader or PyAVReader()).open(name, name) as media:
+        # Without a table, which would leave out what it does not need.
+        with (reader or PyAVReader(tables=False)).open(name, name) as media:
             found = _look(media, name, deep, broken)
     except MediaError as error:
         broken.append((error.fault, error.detail))

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
 from mmssl.data.decode.reader import Source
 from mmssl.data.ranges import open_slice
+from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
 
 BLOCK = 1 << 17  # bytes; a clip's ends lie inside blocks, so this is what a read fetches in vain
@@ -22,6 +23,11 @@ AHEAD = 1 << 21  # bytes fetched at once when more of a member will follow
 THREADS = 8  # requests at once for what will soon be read
 TRIES = 3
 ABSENT, REFUSED = (404, 410), (401, 403)  # HTTP statuses that another try does not change
+# Storage, each opened by itself. fsspec knows more, by which a row of a manifest could open local files, archives in
+# archives, lists of further addresses (`reference::`), shells on other machines or notebooks.
+SCHEMES = frozenset(
+    ("http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss", "oci", "hdfs", "webhdfs")
+) | {"memory"}
 PAUSE = 0.5  # seconds before the second try; doubled before each further one
 
 T = TypeVar("T")
@@ -35,6 +41,10 @@ def is_remote(address: str) -> bool:
 def _filesystem(address: str) -> tuple[Any, str]:
     import fsspec
 
+    scheme = address.partition(":")[0].lower()
+    if "::" in address or scheme not in SCHEMES:
+        known = ", ".join(sorted(SCHEMES))
+        raise MediaError(address, Fault.UNSUPPORTED, f"is no address that mmssl opens; it opens {known}")
     try:
         filesystem, path = fsspec.core.url_to_fs(address)
     except ImportError as error:
@@ -209,9 +219,15 @@ class RemoteFiles:
         ranges = self._ranges(name)
         return open_slice(ranges, 0, ranges.size)
 
-    def read(self, name: str) -> bytes:
-        """A small file whole."""
+    def read(self, name: str, largest: int | None = None) -> bytes:
+        """A small file whole.
+
+        Raises:
+            MediaError: as for `RemoteRanges`, or TOO_LARGE.
+        """
         ranges = self._ranges(name)
+        if largest is not None:
+            too_large(ranges.name, ranges.size, largest)
         return ranges.read(0, ranges.size, ranges.size)
 
     def size(self, name: str) -> int:
