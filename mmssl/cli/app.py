@@ -4,7 +4,6 @@ Nothing here or at the top of those files imports torch, so help and the answer 
 """
 
 import inspect
-import io
 import logging
 import os
 import re
@@ -77,9 +76,6 @@ def options(
     ] = False,
 ) -> None:
     """Set what all commands share."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files may hold any bytes
     # Without --debug, Python prints warnings alone, and through a progress bar without tearing it.
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(PlainFormatter())

@@ -42,7 +42,7 @@ def test_every_name(
     (tmp_path / f"broken {name[:200]}").with_suffix(".mp4").write_bytes(content[:2000])
     assert probe(tmp_path / name).broken == ()
     skipped = Skipped(tmp_path, limit=1.0)
-    clips = Clips(source=str(tmp_path), seconds=1.0, frames=2, pixels=16, reader=reader).open()
+    clips = Clips(source=str(tmp_path), seconds=1.0, frames=2, pixels=16).open()
     (batch,) = evaluation_batches(clips, 8, skipped=skipped)
     assert len(batch) == 1
     assert [fault for fault, _ in skipped.reasons.values()] == [Fault.TRUNCATED]
