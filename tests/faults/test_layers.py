@@ -19,7 +19,7 @@ from mmssl.applications.model import Model
 from mmssl.applications.search import open_index
 from mmssl.batch import Batch
 from mmssl.data.clips import Clips
-from mmssl.data.decode.reader import Reader
+from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.loader import evaluation_batches, training_batches
 from mmssl.data.probe import probe_folder
 from mmssl.data.skipped import Skipped
@@ -99,8 +99,9 @@ def objective() -> InfoNCE:
     return InfoNCE(video=ImageSmall(), audio=audio, dim=16).eval()
 
 
-@pytest.fixture
-def clips(folder: Path, reader: Reader) -> Clips:
+@pytest.fixture(params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["tables", "container"])
+def clips(folder: Path, request: pytest.FixtureRequest) -> Clips:
+    reader = PyAVReader(tables=request.param)
     return Clips(source=str(folder), seconds=1.0, frames=2, pixels=32, reader=reader)
 
 
