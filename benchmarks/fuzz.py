@@ -2,7 +2,7 @@
 
 python -m benchmarks.fuzz --cases 3000 --out benchmarks/results/fuzz
 
-A case is a pure function of (seed, number), so each can be tried again: `--first 1234 --cases 1`. Cases run in child
+A case is a pure function of (seed, number) and the files, so each can be tried again: `--first 1234 --cases 1`. Cases run in child
 processes with bounded memory and time. A case is "read" when every window is given, "partly" when some are and the
 others are named, "refused" when it does not open; a "bug" is any other exception than a `MmsslError`.
 """
@@ -116,19 +116,6 @@ def _child(
         why = f"signal {signal.Signals(-ended).name}" if ended < 0 else f"exit {ended}"
         file, mutation, _ = mutated(contents, seed, waiting[0])
         yield Case(waiting[0], names[file], mutation, "hang" if ended == -signal.SIGALRM else "crash", (why,), 0)
-
-
-def _case(
-    names: Sequence[str],
-    contents: Sequence[bytes],
-    seed: int,
-    number: int,
-    outcome: str,
-    faults: tuple[str, ...],
-    rss: int,
-) -> Case:
-    file, mutation, _ = mutated(contents, seed, number)
-    return Case(number, names[file], mutation, outcome, faults, rss)
 
 
 def _work(
