@@ -2,9 +2,9 @@
 
 python -m benchmarks.fuzz --cases 3000 --out benchmarks/results/fuzz
 
-A case is a pure function of (seed, number) and the files, so each can be tried again: `--first 1234 --cases 1`. Cases run in child
-processes with bounded memory and time. A case is "read" when every window is given, "partly" when some are and the
-others are named, "refused" when it does not open; a "bug" is any other exception than a `MmsslError`.
+A case is a pure function of (seed, number) and the files, so each can be tried again: `--first 1234 --cases 1`. Cases
+run in child processes with bounded memory and time. A case is "read" when every window is given, "partly" when some are
+and the others are named, "refused" when it does not open; a "bug" is any other exception than a `MmsslError`.
 """
 
 import argparse
