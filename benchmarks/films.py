@@ -28,6 +28,7 @@ _VIDEO_OPTIONS = {
     "libvpx": {"deadline": "realtime", "cpu-used": "8"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
     "libsvtav1": {"preset": "12", "svtav1-params": "lp=1"},
+    "mjpeg": {"strict": "unofficial"},
 }
 LOSSY = frozenset({"aac", "mp3", "mp2", "ac3", "opus", "vorbis"})
 _CODECS = {"mp3": "libmp3lame", "opus": "libopus"}

@@ -1,7 +1,7 @@
 """From a worker to the trainer: batches that need no decoding, through shared memory and through `DataLoader`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.children import Reading, Work, cpu_each, in_child, interleaved, rate, ratio, wall_each
 from benchmarks.tables import Row
 from mmssl.data.clips import Clips, OpenClips
+from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.reader import Frames, MediaInfo, Source, VideoInfo
 from mmssl.data.loader import training_batches
 from mmssl.data.recordings import Recording
@@ -48,6 +49,7 @@ class AtHandReader:
     """Opens nothing."""
 
     name: str = "memory"
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def open(self, source: Source, name: str) -> AtHand:
         """Any recording."""

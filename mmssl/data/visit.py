@@ -144,7 +144,7 @@ class Visit:
             language = f" in {format.language!r}" if format.language else ""
             raise MediaError(self.name, Fault.TEXT, f"the clips require a caption{language} and it has none")
         group = self.recording.group or self.recording.key
-        digest = hashlib.blake2b(group.encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(group.encode(errors="surrogateescape"), digest_size=8).digest()
         return Clip(
             key=self.recording.key,
             index=self.number,

@@ -49,12 +49,18 @@ FEW = [
 ]
 
 
+_found: dict[tuple[str, bool, Film], Errors | None] = {}
+
+
 def found(reader: Reader, made: Made) -> Errors | None:
-    """None where the reader refuses the film."""
-    try:
-        return errors(reader, made)
-    except MediaError:
-        return None
+    """None where the reader refuses the film; each is measured once."""
+    asked = reader.name, getattr(reader, "tables", False), made.film
+    if asked not in _found:
+        try:
+            _found[asked] = errors(reader, made)
+        except MediaError:
+            _found[asked] = None
+    return _found[asked]
 
 
 def faults(film: Film) -> pytest.MarkDecorator:

@@ -77,6 +77,17 @@ def test_cut_at_every_twentieth(
     assert right > 20 or film == FILMS[2]
 
 
+@pytest.mark.fault("M6")
+@pytest.mark.parametrize("length", [0, 2, 2**31, 2**63 - 1, 2**64 - 1])
+def test_a_box_of_any_length(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "film.mp4"
+    box = (1).to_bytes(4, "big") + b"mdat" + length.to_bytes(8, "big")
+    path.write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0" + box + bytes(100))
+    with pytest.raises(MediaError) as caught:
+        PyAVReader().open(str(path), "the film")
+    assert caught.value.fault in {Fault.TRUNCATED, Fault.UNRECOGNIZED}
+
+
 @both
 @pytest.mark.fault("M8")
 @pytest.mark.parametrize("film", [film for film in FILMS if film.container in TELLS_LENGTH], ids=str)

@@ -131,6 +131,7 @@ def test_cites_a_year(found: type[Objective]) -> None:
     assert re.search(r"\b(19|20)\d\d\b", sys.modules[found.__module__].__doc__ or "")
 
 
+@pytest.mark.fault("M12")
 def test_missing_modalities_say_nothing(
     found: type[Objective], build: Build, with_holes: Sample, changed: Callable[..., Batch]
 ) -> None:

@@ -86,4 +86,6 @@ def _has_index(file: BinaryIO) -> bool | None:
         if length < 8:
             break
         offset += length
+        if offset > size:  # a length out of all measure cannot even be sought
+            break
     return False

@@ -112,8 +112,9 @@ def _ended(
     if final is None:
         if untimed:
             raise MediaError(demuxer.name, Fault.BAD_TIMESTAMPS, "its pictures have no times; put it in a container")
-        fault, detail = (Fault.CORRUPT, "no picture can be decoded") if lost else (Fault.TRUNCATED, "it has no picture")
-        raise MediaError(demuxer.name, fault, detail)
+        if lost and not demuxer.cut_off(track, demuxer.furthest):
+            raise MediaError(demuxer.name, Fault.CORRUPT, "no picture can be decoded")
+        raise MediaError(demuxer.name, Fault.TRUNCATED, "it has no picture")
     time, frame = final
     step = float((frame.duration or 0) * track.tick) or 0.1
     end = time + step
