@@ -67,6 +67,7 @@ def test_another_bound_starts_anew(tmp_path: Path) -> None:
     assert (tmp_path / "of-the-user").is_dir()
 
 
+@pytest.mark.fault("R15")
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = BlockCache(tmp_path / "file", 10**6, BLOCK)
