@@ -30,7 +30,12 @@ from mmssl.data.decode.reader import Media, Reader
 from mmssl.data.decode.torchcodec import TorchCodecReader
 from mmssl.errors import MediaError
 
-READERS: dict[str, Reader] = {"pyav": PyAVReader(), "decord": DecordReader(), "torchcodec": TorchCodecReader()}
+READERS: dict[str, Reader] = {
+    "pyav": PyAVReader(),
+    "pyav, no tables": PyAVReader(tables=False),
+    "decord": DecordReader(),
+    "torchcodec": TorchCodecReader(),
+}
 REACH = 0.7  # s, around an event
 RATE = 16_000
 PICTURE, SOUND = 0.5, 0.002  # frames and seconds: what may be off
@@ -71,7 +76,7 @@ def _flash(media: Media, event: float, frame: float) -> float:
     # The event lies in the middle between two of the times that are asked for.
     asked = event + (np.arange(-round(8 * REACH / frame), round(8 * REACH / frame)) + 0.5) * frame / 8
     shown = media.frames(asked.tolist(), (16, 16))
-    lit = shown.pixels[:, 8:].mean(axis=(1, 2, 3)) > 128
+    lit = shown.pixels[:, 10:].mean(axis=(1, 2, 3)) > 128
     if not lit.any() or lit.all():
         return math.inf
     first = int(lit.argmax())

@@ -1,4 +1,4 @@
-"""Films in which a white flash and a beep begin at the same known instants, in many formats.
+"""Films in which a white flash and a beep begin at the same known instants, each picture bearing its number.
 
 What is true of a film is what it was made from; none of mmssl's readers is asked.
 """
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 ABOUT = (1.0, 2.3, 3.7)  # s after the start at which events are looked for; each then falls on a picture
 FLASH, BEEP = 0.12, 0.03  # s
+BITS = 8  # of a picture's number, as bars over its upper third; the rest is white during a flash
 SECONDS = 4.6
 BLACK, WHITE = 16, 235
 Waveform = NDArray[np.float32]  # [S]
@@ -121,6 +122,21 @@ def beep(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(inside, tone * np.sin(np.pi * seconds / BEEP) ** 2, 0.0)
 
 
+def numbered(index: int, height: int, width: int, ground: int = 128) -> NDArray[np.uint8]:
+    """`[height, width]` gray levels with a number in the upper third."""
+    gray = np.full((height, width), ground, np.uint8)
+    bits = np.arange(width) * BITS // width
+    gray[: height // 3] = np.where(index >> bits & 1, WHITE, BLACK)
+    return gray
+
+
+def number(picture: NDArray[np.uint8]) -> int:
+    """Which picture of its film `[H, W, 3]` is."""
+    height, width = picture.shape[:2]
+    middles = (np.arange(BITS) * 2 + 1) * width // (2 * BITS)
+    return int(((picture[height // 6, middles].mean(axis=-1) > 128) << np.arange(BITS)).sum())
+
+
 def make(film: Film, path: Path) -> Made:
     """Write one."""
     times = list(_times(film))
@@ -181,10 +197,9 @@ def _audio(container: Any, film: Film) -> Any:
 
 def _pictures(stream: Any, film: Film, times: list[Fraction], events: list[Fraction]) -> list[Any]:
     packets = []
-    for time in times:
+    for index, time in enumerate(times):
         lit = any(event <= time < event + Fraction(FLASH) for event in events)
-        gray = np.full((48, 64), WHITE if lit else BLACK, np.uint8)
-        gray[:8, :8] = BLACK + hash(time) % 64  # no two pictures are alike, so that none is left out
+        gray = numbered(index, 48, 64, WHITE if lit else BLACK)
         frame = av.VideoFrame.from_ndarray(gray, format="gray").reformat(format="yuv420p")
         frame.time_base = stream.codec_context.time_base
         frame.pts = round(time / frame.time_base)

@@ -30,6 +30,10 @@ class Encoder(nn.Module):
         """`[B, *grid]` bool, which places hold anything; None when all do (text has padding)."""
         return None
 
+    def units(self) -> list[nn.Module]:
+        """Its layers in a row, which may be recomputed or sharded one by one: what stands in its lists by default."""
+        return _in_lists(self)
+
     def pool(self, grid: Tensor, mask: Tensor | None = None) -> Tensor:
         """`[B, *grid, D]` to `[B, D]`: the mean over the places that hold something."""
         places = grid.flatten(1, -2)
@@ -37,3 +41,13 @@ class Encoder(nn.Module):
             return places.mean(1)
         weight = mask.flatten(1).to(places.dtype).unsqueeze(-1)
         return (places * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+def _in_lists(module: nn.Module) -> list[nn.Module]:
+    """The outermost members of lists that hold modules of their own and are no lists themselves."""
+    lists = (nn.ModuleList, nn.Sequential)
+    found: list[nn.Module] = []
+    for child in module.children():
+        whole = isinstance(module, lists) and type(child) not in lists and any(True for _ in child.children())
+        found += [child] if whole else _in_lists(child)
+    return found

@@ -21,6 +21,7 @@ class Objective(nn.Module):
         refresh_every: steps between two calls of `refresh`, or None.
         synchronous: whether it learns from picture and sound of the same instant, so that a decoder that shifts one of
             them is refused.
+        chunk: clips that pass the encoders at once, 0 for all (`modules/cached_gradient`); None if it needs them all.
         comparable: whether `embed` puts the modalities in one space, so that retrieval between them means something.
     """
 
@@ -28,6 +29,7 @@ class Objective(nn.Module):
     heads: nn.ModuleDict
     refresh_every: int | None = None
     synchronous: bool = False
+    chunk: int | None = None
     comparable: bool = True
 
     def __init__(self, encoders: dict[Modality, Encoder], heads: dict[Modality, nn.Module]) -> None:
@@ -43,6 +45,11 @@ class Objective(nn.Module):
 
     def refresh(self, batches: Iterable[Batch]) -> None:
         """All training clips in order, before the first step and every `refresh_every`; clustering."""
+
+    def units(self) -> list[nn.Module]:
+        """Parts that may be recomputed or sharded one by one: those of its encoders."""
+        found = [block for encoder in self.encoders.values() for block in encoder.units()]  # type: ignore[operator]
+        return list(dict.fromkeys(found))
 
     def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
         """The map in the shared space `[B, *grid, E]`, not normalized, with its mask; of the first caption for text."""

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+OFFSET = 0.01  # of full scale; more is a fault of the recorder
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -111,6 +113,8 @@ def _picture(found: "Probe", *, long: bool) -> str:
         parts.append("constant")
     if video.rotation:
         parts.append(f"turned by {video.rotation}°")
+    if found.still:
+        parts.append("still")
     return " ".join(parts)
 
 
@@ -119,7 +123,14 @@ def _sound(found: "Probe") -> str:
     if audio is None:
         return "none" if found.info else ""
     channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
-    return f"{audio.codec} {audio.sample_rate} Hz {channels}{' silent' if found.silent else ''}"
+    parts = [audio.codec, f"{audio.sample_rate} Hz", channels]
+    if found.silent:
+        parts.append("silent")
+    if found.clipped:
+        parts.append("clipped")
+    if abs(found.bias) >= OFFSET:
+        parts.append(f"off center by {found.bias:+.2f}")
+    return " ".join(parts)
 
 
 def _captions(found: "Probe") -> str:

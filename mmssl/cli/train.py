@@ -22,11 +22,12 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Build all, run two steps, print sizes.")] = False,
     workers: Annotated[int | None, typer.Option(help="Processes that decode; the recipe's if not given.")] = None,
+    shard: Annotated[bool, typer.Option("--shard", help="Divide weights and moments among the processes.")] = False,
     help_: Annotated[bool, typer.Option("--help", help="Show this, and with RECIPE the recipe's own options.")] = False,
 ) -> None:
     """Train a model with a recipe; each argument of the recipe is an option after its name.
 
-    SIGINT (Ctrl-C) and SIGTERM end the step, save, and exit; --resume goes on bit for bit. Several processes:
+    SIGINT (Ctrl-C), SIGTERM and SIGUSR1 end the step, save, and exit; --resume goes on bit for bit. Several processes:
     `torchrun --nproc-per-node 8 --no-python mmssl train RECIPE ...`.
 
     Example:
@@ -62,8 +63,7 @@ def train(
     # By the recipe's workers and not by --workers: the number of threads decides the last bits of a sum, and a run may
     # go on with other workers bit for bit.
     with leaving_cores(run.workers):
-        if workers is not None:
-            run = replace(run, workers=workers)
+        run = replace(run, workers=run.workers if workers is None else workers, shard=run.shard or shard)
         if dry_run:
             rehearse(run, device)
             return

@@ -60,6 +60,19 @@ class LocalRanges:
         return data + self.read(offset + len(data), count - len(data), until)
 
 
+class FileRanges:
+    """An open file of another kind, which only one may read at a time."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.name, self.changed, self._file = name, "", file
+        self.size = file.seek(0, io.SEEK_END)
+
+    def read(self, offset: int, count: int, until: int) -> bytes:
+        """`count` bytes from `offset` on."""
+        self._file.seek(offset)
+        return self._file.read(count)
+
+
 class _File:
     """An open file, closed when nothing uses it any more."""
 
@@ -126,6 +139,10 @@ class Slice(io.RawIOBase):
         if not 0 <= offset <= offset + count <= self.size:
             raise MediaError(self.ranges.name, Fault.SHARD, f"has no bytes {offset} to {offset + count} of a member")
         return read_whole(self.ranges, self._start + offset, count, self._start + self.size)
+
+    def view(self) -> BinaryIO:
+        """The same bytes with a position of their own."""
+        return open_slice(self.ranges, self._start, self.size)
 
     def kept_table(self) -> bytes | None:
         """The packet table that was kept with these bytes, not yet looked at.

@@ -39,6 +39,7 @@ class Profile:
         return {**asdict(self), "formats": list(self.formats), "options": dict(self.options)}
 
 
+# Quality and GOP are those of the table in benchmarks/results/pack.md.
 FAST = Profile(
     "fast",
     "libx264",
@@ -51,7 +52,7 @@ MJPEG = Profile(
     "mjpeg",
     ("yuvj420p",),
     gop=1,
-    options=(("huffman", "optimal"), ("qmin", "3"), ("qmax", "3")),
+    options=(("huffman", "optimal"), ("qmin", "4"), ("qmax", "4")),
     jpeg_colors=True,
     even=False,
 )

@@ -10,10 +10,12 @@ from typing import Any, BinaryIO
 
 from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.reader import Reader
+from mmssl.data.packets.store import table_of
 from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recording, Recordings
 from mmssl.data.shard_index import open_index
 from mmssl.data.shard_plan import ShardPlan
+from mmssl.data.shards import TABLE
 from mmssl.data.stored import Store, untouched
 from mmssl.data.tar import END, header, padding
 from mmssl.errors import Fault, MediaError, MmsslError
@@ -81,7 +83,11 @@ def _sample(
                 if media.info.video is None and media.info.audio is None:
                     raise MediaError(found.key, Fault.NO_VIDEO, "holds neither video nor sound")
         with store(source, size, found, folder) as stored:
+            table = None if reader is None else table_of(stored.content, found.key)
+            stored.content.seek(0)
             _member(file, f"{key}.{stored.extension}", stored.size, stored.content)
+    if table is not None:  # right behind what it is about: one read gets both
+        _member(file, f"{key}.{TABLE}", len(table), table)
     told = description(replace(found, extra={**found.extra, **stored.told}), key)
     _member(file, f"{key}.json", len(told), told)
     whole = next((caption.text for caption in found.captions if caption.start is None and caption.end is None), None)

@@ -20,6 +20,7 @@ from mmssl.data.tar import Member
 from mmssl.errors import Fault, MediaError, UsageError
 
 FETCHED = 1 << 23  # bytes of a sample that are fetched before it is read: all of a short clip, the begin of a film
+TABLE = "packets"  # the member that holds the packet table of a sample's media; shards of others have none
 THREADS = 8  # indexes opened at once; a remote one is some round trips
 
 
@@ -106,7 +107,8 @@ class ShardRecordings(Keyed):
             held = ", ".join(member.name for member in members)
             detail = f"has no video or sound, only {held}"
             raise MediaError(f"{ranges.name}/{table.keys[sample]}", Fault.SHARD, detail)
-        return open_slice(ranges, media.offset, media.size)
+        kept = next(((member.offset, member.size) for member in members if member.name == TABLE), None)
+        return open_slice(ranges, media.offset, media.size, kept)
 
     def members(self, index: int) -> dict[str, memoryview]:
         """All members of a sample by their extensions, as they are, in one read: they lie one after another.

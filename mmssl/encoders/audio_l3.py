@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmssl.batch import Modality
 from mmssl.encoder import Encoder
@@ -38,6 +38,10 @@ class AudioL3(Encoder):
         """`[B, S]` to `[B, T', F', D]`."""
         grid: Tensor = self.tower(self.front_end(inputs).unsqueeze(1))
         return grid.movedim(1, -1)
+
+    def units(self) -> list[nn.Module]:
+        """The pairs of convolutions."""
+        return self.tower.pairs()
 
     def pool(self, grid: Tensor, mask: Tensor | None = None) -> Tensor:
         """The paper's global maximum."""

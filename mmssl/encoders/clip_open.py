@@ -33,6 +33,7 @@ def _build(name: str, pretrained: str | Path | None) -> Any:
             force_custom_text=True,
             pretrained_text=False,
         ),
+        remote=bool(load) and not is_path(weights or name),
     )
 
 

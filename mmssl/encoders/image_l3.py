@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmssl.batch import Modality
 from mmssl.encoder import Encoder
@@ -33,6 +33,10 @@ class ImageL3(Encoder):
         """`[B, T, 3, H, W]` to `[B, T, H', W', D]`."""
         grid: Tensor = self.tower(self.normalize(inputs).flatten(0, 1))
         return grid.movedim(1, -1).reshape(*inputs.shape[:2], *grid.shape[2:], self.dim)
+
+    def units(self) -> list[nn.Module]:
+        """The pairs of convolutions."""
+        return self.tower.pairs()
 
     def pool(self, grid: Tensor, mask: Tensor | None = None) -> Tensor:
         """The paper's global maximum, over all frames when there are several."""

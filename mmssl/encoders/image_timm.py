@@ -37,7 +37,7 @@ class ImageTimm(Encoder):
         by_name = wanted(pretrained) and pretrained is True
         # The classifier is left away before loading, so that no weight of it is missing or left over.
         fixed = {"num_classes": 0, "global_pool": "", **(options or {})}
-        self.model: Any = from_hub(name, lambda: timm.create_model(name, pretrained=by_name, **fixed))
+        self.model: Any = from_hub(name, lambda: timm.create_model(name, pretrained=by_name, **fixed), by_name)
         if wanted(pretrained) and not by_name:
             unused = tuple(f"{key}." for key in _classifiers(self.model))
             load_weights(self.model, read_weights(str(pretrained)), str(pretrained), unused)

@@ -46,13 +46,14 @@ class TextHub(Encoder):
         super().__init__()
         self.pooling = pooling
         place = str(existing(name)) if is_path(name) else str(name)
+        remote = not is_path(name)
         fixed = {"trust_remote_code": False, "revision": revision}
-        config: Any = from_hub(str(name), lambda: AutoConfig.from_pretrained(place, **fixed))
+        config: Any = from_hub(str(name), lambda: AutoConfig.from_pretrained(place, **fixed), remote)
         if config.model_type not in _KINDS:
             kinds = ", ".join(sorted(_KINDS))
             raise UsageError(f"{name}: a {config.model_type} is no text encoder that mmssl knows; take one of {kinds}.")
         self.model: Any = (
-            from_hub(str(name), lambda: AutoModel.from_pretrained(place, use_safetensors=True, **fixed))
+            from_hub(str(name), lambda: AutoModel.from_pretrained(place, use_safetensors=True, **fixed), remote)
             if wanted(pretrained)
             else AutoModel.from_config(config)
         )

@@ -108,6 +108,10 @@ class VideoResNet(Encoder):
         grid: Tensor = self.trunk(self.normalize(inputs).transpose(1, 2))
         return grid.movedim(1, -1)
 
+    def units(self) -> list[nn.Module]:
+        """The stem, whose features are the largest, and the residual blocks."""
+        return [self.trunk.get_submodule("stem"), *super().units()]
+
 
 def r2plus1d_18(width: int = 64, pretrained: Pretrained = False) -> VideoResNet:
     """R(2+1)D-18: every 3-D convolution is one over space, then one over time; 16 frames of 112 give 2 x 7 x 7."""

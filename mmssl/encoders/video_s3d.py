@@ -125,6 +125,10 @@ class VideoS3DG(Encoder):
         grid: Tensor = self.trunk(self.normalize(inputs).transpose(1, 2))
         return grid.movedim(1, -1)
 
+    def units(self) -> list[nn.Module]:
+        """Its convolutions, gate and mixtures."""
+        return list(self.trunk.children())
+
 
 class _Trunk(nn.Module):
     """`[B, 3, T, H, W]` to `[B, D, T', H', W']`."""

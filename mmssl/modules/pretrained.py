@@ -1,13 +1,18 @@
 """Weights from elsewhere: from a local file always, from a hub where the network allows."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeVar
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import torch
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -112,14 +117,43 @@ def load_weights(
     module.load_state_dict(given)
 
 
-def from_hub(name: str, get: Callable[[], _T]) -> _T:
+@cache
+def _reachable() -> bool:
+    """Whether the hub answers: without a network its client tries each file again and again, for 24 s."""
+    wait = float(os.environ.get("HF_HUB_ETAG_TIMEOUT", "1.5"))  # seconds; the hub's own setting for slow networks
+    try:
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=wait).close()
+    except HTTPError:
+        return True  # it answers, whatever it says
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _cache_alone() -> Iterator[None]:
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def from_hub(name: str, get: Callable[[], _T], remote: bool = False) -> _T:
     """Call what loads from a hub.
+
+    Args:
+        name: what messages call it.
+        get: loads it.
+        remote: whether that may ask the Hugging Face hub; what is in its cache is found without a network as well.
 
     Raises:
         UsageError: the network, the hub or the name failed it.
     """
+    offline = remote and not constants.HF_HUB_OFFLINE and not _reachable()
     try:
-        return get()
+        with _cache_alone() if offline else nullcontext():
+            return get()
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"{name}: could not be loaded ({first_line(error)}); check the name and the network, or give the path of a "

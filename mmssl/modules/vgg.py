@@ -37,6 +37,10 @@ class VggTower(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
+    def pairs(self) -> list[nn.Module]:
+        """The four, in order."""
+        return [self.block1, self.block2, self.block3, self.block4]
+
     def forward(self, x: Tensor) -> Tensor:
         """Maxima of 2 x 2 between the pairs."""
         for block in (self.block1, self.block2, self.block3):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from mmssl.data.atomic import write_atomically
 from mmssl.run import Run
 from mmssl.training.folder import read_run_json
 from mmssl.training.measures import table
@@ -34,7 +35,7 @@ def write_card(folder: Path, run: Run, step: int, measured: tuple[int, Mapping[s
     when, numbers = measured
     shown = table(numbers) if numbers else "None were measured; `mmssl evaluate` measures them."
     state = f" (commit {content['commit']})" if content["commit"] else ""
-    (folder / "README.md").write_text(f"""# {content["recipe"] or type(run.objective).__name__}
+    page = f"""# {content["recipe"] or type(run.objective).__name__}
 
 {type(run.objective).__name__}: {objective}
 Trained for {step} of {run.steps} steps of {run.batch_size} clips, seed {run.seed}.
@@ -65,4 +66,5 @@ Rebuilt from `recipe.py` with these arguments:
 {arguments}
 ```
 Started {content["started"]} on {content["processes"]} processes with torch {content["versions"]["torch"]}.
-""")
+"""
+    write_atomically(folder / "README.md", page)

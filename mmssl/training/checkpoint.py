@@ -112,13 +112,16 @@ class Checkpoints:
         folder = self.path(step)
         try:
             digests = json.loads((folder / "manifest.json").read_text())
+            if "state.json" not in digests:
+                raise CheckpointError(f"{folder / 'manifest.json'}: damaged, it does not name state.json")
             for name, digest in digests.items():
                 if _digest(folder / name) != digest:
                     raise CheckpointError(f"{folder / name}: damaged, its SHA-256 is not that of manifest.json")
             facts = json.loads((folder / "state.json").read_text())
             if facts["format"] > FORMAT:
                 raise CheckpointError(f"{folder}: format {facts['format']}, this mmssl reads {FORMAT}; install a newer")
-            parts = {path.stem: load_file(path) for path in sorted(folder.glob("*.safetensors"))}
+            # What the manifest does not name was not checked, and is not of this checkpoint.
+            parts = {Path(name).stem: load_file(folder / name) for name in digests if name.endswith(".safetensors")}
         except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
             raise CheckpointError(f"{folder}: incomplete or damaged, {error}") from error
         return Checkpoint(step, parts, facts)

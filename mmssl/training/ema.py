@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmssl.training.optimizer import trained
+from mmssl.training.sharding import like
 
 
 class Ema:
@@ -33,7 +34,7 @@ class Ema:
     def load(self, averages: dict[str, Tensor]) -> None:
         """Take over saved averages, of the same names and shapes."""
         for name, average in self.averages.items():
-            average.copy_(averages[name])
+            average.copy_(like(averages[name], average))
 
     @contextmanager
     def weights(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.known import remember
 from mmssl.training.recipe import Argument, Recipe
 from mmssl.training.state import load_weights
+from mmssl.training.versions import other_decoder
 
 FORMAT = 1
 _log = logging.getLogger(__name__)
@@ -44,7 +46,8 @@ def identity(run: Run, fingerprint: str) -> dict[str, Any]:
         "seed": run.seed,
         "steps": run.steps,
         "batch_size": run.batch_size,
-        "optimization": asdict(run.optimization),
+        # Computing again instead of keeping changes memory and never a number.
+        "optimization": {name: value for name, value in asdict(run.optimization).items() if name != "recompute"},
         "data_fingerprint": fingerprint,
         "tokenizer": run.data.tokenizer.fingerprint() if run.data.tokenizer is not None else "",
     }
@@ -143,6 +146,11 @@ def resumed_recipe(folder: Path, page: Path, typed: Mapping[str, Argument]) -> R
     return kept
 
 
+@cache
+def _tell_once(text: str) -> None:
+    _log.warning("%s", text)
+
+
 def restore(run: Run, folder: Path) -> Run:
     """Give the objective of `run` the newest weights of a run folder, the averaged ones if kept, in eval mode.
 
@@ -155,6 +163,8 @@ def restore(run: Run, folder: Path) -> Run:
     checkpoint = checkpoints.read(checkpoints.steps()[-1])
     weights = {**checkpoint.parts["model"], **checkpoint.parts.get("ema", {})}
     load_weights(run.objective, weights, str(folder))
+    if changed := other_decoder(checkpoint.facts.get("decoder", {}), run.data.reader.versions()):
+        _tell_once(f"{folder} {changed}")
     run.objective.eval()
     return run
 

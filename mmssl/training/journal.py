@@ -1,17 +1,17 @@
 """What process 0 tells and writes while all train; the others are silent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Self
 
 from mmssl.distributed import rank
-from mmssl.errors import CheckpointError
+from mmssl.errors import CheckpointError, TrainingError
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.logbook import Logbook
 from mmssl.training.measures import measures
 from mmssl.training.progress import Progress
-from mmssl.training.readings import Reading
+from mmssl.training.readings import LIMIT, WINDOW, Reading
 from mmssl.training.state import State
 
 SHOWN = 6  # measures in the line of an evaluation; the others are in metrics.jsonl
@@ -28,8 +28,10 @@ class Journal:
     """
 
     def __init__(self, folder: Path, start: int, steps: int) -> None:
+        self.folder = folder
         self._stack = ExitStack()
         self._failures = 0
+        self._unwritten = False
         self._pace: dict[int, Mapping[str, float]] = {}
         self.measured: tuple[int, Mapping[str, float]] = (start, {})  # the last evaluation, and after which step
         if rank() == 0:
@@ -52,19 +54,36 @@ class Journal:
         self._pace[step] = numbers
 
     def reading(self, reading: Reading | None) -> None:
-        """The loss of a step has arrived."""
+        """The loss of a step has arrived.
+
+        Raises:
+            TrainingError: too many steps of late had to be left out.
+        """
         if reading is None:
             return
         numbers = {**reading.numbers, **self._pace.pop(reading.step)}
-        if rank() == 0:
-            self._logbook.step(reading.step, numbers)
+        self.write(lambda: self._logbook.step(reading.step, numbers))
+        if reading.fault:
+            self._left_out(reading)
+        elif rank() == 0:
             self._progress.step(reading.step, numbers)
+
+    def _left_out(self, reading: Reading) -> None:
+        found = f"step {reading.step}: {reading.fault}"
+        self.write(lambda: self._logbook.left_out(reading))
+        if reading.recent >= LIMIT:
+            raise TrainingError(
+                f"{found}; {reading.recent} of the last {WINDOW} steps were left out for that, see "
+                f"{self.folder / 'left_out.jsonl'}; the weights are those before: resume from the last checkpoint with "
+                "a lower lr or clip_norm, or look at these clips"
+            )
+        self.say(f"warning: {found}; the step is left out, {reading.recent} of {LIMIT} that end the run")
 
     def evaluation(self, step: int, numbers: Mapping[str, float]) -> None:
         """Held-out numbers."""
         if rank() == 0 and numbers:
             self.measured = (step, numbers)
-            self._logbook.evaluation(step, numbers)
+            self.write(lambda: self._logbook.evaluation(step, numbers))
             found = measures(numbers)
             shown = [measure for measure in found if measure.chance is not None] or found
             self.say(f"step {step}  " + "  ".join(str(measure) for measure in shown[:SHOWN]))
@@ -74,12 +93,15 @@ class Journal:
 
         Raises:
             CheckpointError: the third in a row failed, or the last of the run.
+            TrainingError: a weight is not finite.
         """
+        parts = state.parts()  # on all processes, as each may hold a share of it
         if rank() != 0:
             return
-        self._logbook.flush()
+        state.check_finite(step, parts["model"])
+        self.write(self._logbook.flush)
         try:
-            checkpoints.save(step, state.parts(), dict(facts))
+            checkpoints.save(step, parts, dict(facts))
         except CheckpointError as error:
             self._failures += 1
             if last or self._failures == FAILURES:
@@ -87,3 +109,17 @@ class Journal:
             self.say(f"warning: {error}")
         else:
             self._failures = 0
+
+    def write(self, write: Callable[[], None]) -> None:
+        """Logs are worth less than the training: one that cannot be written is told once, and it goes on.
+
+        Whether it must stop the checkpoints decide, which are on the same disk.
+        """
+        if rank() != 0:
+            return
+        try:
+            write()
+        except OSError as error:
+            if not self._unwritten:
+                self.say(f"warning: {error.filename or self.folder}: not written ({error.strerror}); the log has gaps")
+            self._unwritten = True

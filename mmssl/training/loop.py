@@ -25,6 +25,7 @@ from mmssl.training.readings import Readings
 from mmssl.training.recipe import Recipe
 from mmssl.training.schedule import rate
 from mmssl.training.session import Session, open_session, step_seed
+from mmssl.training.sharding import clip_gradient
 from mmssl.training.signals import Signals
 
 
@@ -45,9 +46,9 @@ def train(
 
     Raises:
         UsageError: the folder holds another run, the device is not there, the batch cannot be divided.
-        TrainingError: a loss is not finite, too many recordings cannot be read, or the GPU's memory is full.
+        TrainingError: 10 losses of 100 are not finite, too many recordings cannot be read, or the GPU's memory is full.
         CheckpointError: checkpoints cannot be read, or three in a row cannot be written.
-        SystemExit: with 130 or 143, after SIGINT or SIGTERM and a checkpoint.
+        SystemExit: with 130, 143 or 138, after SIGINT, SIGTERM or SIGUSR1 and a checkpoint.
     """
     place = find_device(device)
     with processes(place), _memory_named(run):
@@ -60,8 +61,7 @@ def train(
             journal.evaluation(done, numbers)
             for line in session.skipped.summary():
                 journal.say(line)
-            if rank() == 0:
-                write_card(folder, run, done, journal.measured)
+            journal.write(lambda: write_card(folder, run, done, journal.measured))
     if signal:
         raise SystemExit(128 + signal)
     return numbers
@@ -74,7 +74,7 @@ def _memory_named(run: Run) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"the GPU's memory is full at batch_size {run.batch_size}: take a smaller batch (accumulate keeps the step "
-            f"as large), fewer frames or pixels, or precision bf16 ({str(error).splitlines()[0]})"
+            f"as large), fewer frames or pixels, precision bf16, or recompute ({str(error).splitlines()[0]})"
         ) from error
 
 
@@ -83,7 +83,7 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
     run, objective, optimizer, state = session.run, session.run.objective, session.state.optimizer, session.state
     plan = run.optimization
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    batches, readings, pace = session.batches(), Readings(), Pace()
+    batches, readings, pace = session.batches(), Readings(session.left_out), Pace()
     with Signals() as signals:
         for step in range(session.start, run.steps):
             if objective.refresh_every and step % objective.refresh_every == 0:
@@ -93,6 +93,7 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
             lr = plan.lr * rate(step, run.steps, plan.warmup)
             for group in optimizer.param_groups:
                 group["lr"] = lr
+            session.guard.watch()
             for part in range(plan.accumulate):
                 with pace.waiting():
                     batch = next(batches)
@@ -101,18 +102,19 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
                         loss, terms = session.model(batch)
                     (loss / plan.accumulate).backward()
                 readings.add(batch.keys, loss, terms)
-            norm = torch.nn.utils.clip_grad_norm_(weights, plan.clip_norm or math.inf)
-            optimizer.step()
-            optimizer.zero_grad()
             done = step + 1
+            finite, earlier = readings.push(done, clip_gradient(weights, plan.clip_norm or math.inf))
+            journal.reading(earlier)
+            session.guard.step(finite)
+            optimizer.zero_grad()
             objective.after_step(done / run.steps)
             state.ema.update(step)
             journal.pace(done, {"lr": lr, **pace.lap(plan.accumulate * run.batch_size)})
-            journal.reading(readings.push(done, norm))
             signal, last = signals.agreed(), done == run.steps
             if signal or last or done % run.save_every == 0:
                 journal.reading(readings.flush())
-                journal.save(session.checkpoints, done, state, session.facts, last=last or signal > 0)
+                facts = {**session.facts, "left_out": readings.left_out}
+                journal.save(session.checkpoints, done, state, facts, last=last or signal > 0)
                 wait_for_all()
                 pace.restart()
             if signal:

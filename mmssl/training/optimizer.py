@@ -31,11 +31,15 @@ def make_optimizer(objective: nn.Module, optimization: Optimization) -> torch.op
     """AdamW (Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization") over what is trained."""
     without = undecayed(objective)
     parameters = trained(objective)
+    free = [p for n, p in parameters.items() if n in without]
     groups = [
         {"params": [p for n, p in parameters.items() if n not in without], "weight_decay": optimization.weight_decay},
-        {"params": [p for n, p in parameters.items() if n in without], "weight_decay": 0.0},
+        {"params": [p for p in free if p.ndim], "weight_decay": 0.0},
+        # Apart, as sharding leaves single numbers whole and the optimizer takes no mixed group.
+        {"params": [p for p in free if not p.ndim], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=optimization.lr)
+    # Fused, as only that one can leave a step out without the GPU being asked, see `guard.py`.
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=optimization.lr, fused=True)
 
 
 def names(objective: nn.Module, optimizer: torch.optim.Optimizer) -> dict[Tensor, str]:

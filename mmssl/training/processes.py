@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import torch
 from torch import distributed, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from mmssl.distributed import world
 from mmssl.errors import UsageError
 from mmssl.objective import Objective
-from mmssl.training.batch_norm import share_statistics
 
 # A process waits this long for the others, then fails; longer than an evaluation, which process 0 does alone.
 # One that dies does not need it: torchrun ends the others at once.
@@ -86,15 +86,14 @@ def wait_for_all() -> None:
         distributed.barrier()
 
 
-def shared(objective: Objective, device: torch.device) -> nn.Module:
-    """The objective with gradients averaged over processes, and batch normalization over the clips of all.
+def shared(objective: Objective) -> nn.Module:
+    """The objective with gradients averaged over processes.
 
     Buffers are not broadcast: banks and centers are updated equally everywhere from gathered rows. Every trained
     parameter must take part in every loss, as searching for unused ones costs a walk through the graph each step.
     """
-    if world() == 1:
+    if world() == 1 or isinstance(objective, FSDPModule):
         return objective
-    share_statistics(objective, device)
     # A 1x1 convolution has two equal ways to lie in memory, and DDP warns that gradient and bucket chose differently.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     return DistributedDataParallel(objective, broadcast_buffers=False, gradient_as_bucket_view=True)

@@ -1,22 +1,31 @@
 """The numbers of a step, read one step late so that the GPU never waits for them, and checked."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, distributed
 
 from mmssl.distributed import world
-from mmssl.errors import TrainingError
 from mmssl.objective import Terms
+
+WINDOW, LIMIT = 100, 10  # so many of so many steps without a finite loss and gradient end a run
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Loss, gradient norm and terms after `step` steps, means over all processes."""
+    """Loss, gradient norm and terms after `step` steps, means over all processes.
+
+    Attributes:
+        fault: why the step was left out; "" for one that was not.
+        recent: how many of the last `WINDOW` steps were left out.
+    """
 
     step: int
     numbers: dict[str, float]
+    fault: str = ""
+    recent: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,14 +37,19 @@ class _Pending:
     copied: torch.cuda.Event | None
 
 
-def _named(keys: tuple[str, ...]) -> str:
+def _named(keys: Sequence[str]) -> str:
     return ", ".join(keys[:8]) + (f" and {len(keys) - 8} more" if len(keys) > 8 else "")
 
 
 class Readings:
-    """Holds the numbers of the last step on their way from the device."""
+    """Holds the numbers of the last step on their way from the device.
 
-    def __init__(self) -> None:
+    Args:
+        left_out: steps before this training began whose loss or gradient was not finite.
+    """
+
+    def __init__(self, left_out: Sequence[int] = ()) -> None:
+        self.left_out = list(left_out)
         self._pending: _Pending | None = None
         self._keys: tuple[str, ...] = ()
         self._parts: list[dict[str, Tensor]] = []
@@ -46,15 +60,16 @@ class Readings:
         parts = {"loss": loss, **terms}
         self._parts.append({name: value.detach().float().reshape(()) for name, value in parts.items()})
 
-    def push(self, step: int, norm: Tensor) -> Reading | None:
-        """The step is done: start the way of its numbers; gives those of the step before.
+    def push(self, step: int, norm: Tensor) -> tuple[Tensor, Reading | None]:
+        """The gradient is there: start the way of the step's numbers.
 
         Args:
             step: steps done with it.
             norm: of its gradient, before clipping.
 
-        Raises:
-            TrainingError: those of the step before are not finite.
+        Returns:
+            Whether loss and gradient are finite, a bool scalar on the device, equal on all processes; and the numbers
+            of the step before.
         """
         earlier = self.flush()
         # A term may be missing from a batch, such as one without captions.
@@ -65,6 +80,7 @@ class Readings:
         if world() > 1:
             distributed.all_reduce(everyone)
             everyone /= world()
+        finite = everyone[names.index("loss")].isfinite() & everyone[-1].isfinite()
         numbers, copied = torch.cat([own[:1], everyone]), None
         if numbers.is_cuda:
             numbers = numbers.to("cpu", non_blocking=True)
@@ -72,14 +88,10 @@ class Readings:
             copied.record()
         self._pending = _Pending(step, self._keys, (*names, "gradient_norm"), numbers, copied)
         self._keys, self._parts = (), []
-        return earlier
+        return finite, earlier
 
     def flush(self) -> Reading | None:
-        """The numbers of the last step, before anything is saved or evaluated.
-
-        Raises:
-            TrainingError: they are not finite; it names the step and the clips.
-        """
+        """The numbers of the last step, before anything is saved or evaluated; all processes ask together."""
         pending, self._pending = self._pending, None
         if pending is None:
             return None
@@ -87,17 +99,20 @@ class Readings:
             pending.copied.synchronize()
         own, *means = pending.numbers.tolist()
         numbers = dict(zip(pending.names, means, strict=True))
-        loss, norm = numbers["loss"], numbers["gradient_norm"]
-        if not math.isfinite(own):
-            self._stop(pending, f"the loss is {own}")
-        if not math.isfinite(loss):
-            self._stop(pending, f"the loss is {own} here, but {loss} over all processes")
-        if not math.isfinite(norm):
-            self._stop(pending, f"the loss is {own}, but the norm of its gradient {norm}")
-        return Reading(pending.step, numbers)
+        if math.isfinite(numbers["loss"]) and math.isfinite(numbers["gradient_norm"]):
+            return Reading(pending.step, numbers)
+        self.left_out = [step for step in self.left_out if step > pending.step - WINDOW] + [pending.step]
+        return Reading(pending.step, numbers, _fault(pending.keys, own, numbers), len(self.left_out))
 
-    def _stop(self, pending: _Pending, what: str) -> None:
-        raise TrainingError(
-            f"step {pending.step}: {what}, for clips {_named(pending.keys)}; the checkpoints are untouched, "
-            "resume with a lower lr or clip_norm, or look at these clips"
-        )
+
+def _fault(keys: tuple[str, ...], own: float, numbers: dict[str, float]) -> str:
+    """What is not finite and, of the clips of all processes, those that it may come from."""
+    losses, everyone = [(own, keys)], [(own, keys)] * world()
+    if world() > 1:
+        distributed.all_gather_object(everyone, (own, keys))
+        losses = everyone
+    bad = [(loss, clips) for loss, clips in losses if not math.isfinite(loss)]
+    clips = _named([key for _, clips in bad or losses for key in clips])
+    if bad:
+        return f"the loss is {bad[0][0]}, for clips {clips}"
+    return f"the loss is {own}, but the norm of its gradient {numbers['gradient_norm']}, for clips {clips}"

@@ -1,5 +1,6 @@
 """Everything that the loop moves, put together: data, model on its device, optimizer, checkpoints, where to begin."""
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from mmssl.batch import Batch
@@ -17,14 +19,22 @@ from mmssl.data.loader import evaluation_batches, training_batches
 from mmssl.data.skipped import Skipped
 from mmssl.distributed import rank, world
 from mmssl.errors import CheckpointError, UsageError
+from mmssl.modules.cached_gradient import cache_gradient
+from mmssl.objective import Objective
 from mmssl.run import Run
+from mmssl.training.batch_norm import share_statistics
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.ema import Ema
 from mmssl.training.folder import start_folder
+from mmssl.training.guard import Guard
+from mmssl.training.layout import lay_channels_last
 from mmssl.training.optimizer import make_optimizer
 from mmssl.training.processes import has_bf16, shared
 from mmssl.training.recipe import Recipe
-from mmssl.training.state import State
+from mmssl.training.recompute import recompute
+from mmssl.training.sharding import shard
+from mmssl.training.state import State, gathered
+from mmssl.training.versions import other_decoder
 
 
 def step_seed(seed: int, step: int, process: int) -> int:
@@ -39,7 +49,10 @@ class Session:
     Attributes:
         run: the experiment, its objective on `device`.
         model: the objective as it is trained, with gradients averaged over processes.
+        whole: on process 0 an objective that is not divided, for evaluations; None where it is `run.objective`.
+        guard: takes the step.
         start: steps that are done.
+        left_out: of the steps that are done, the latest whose loss or gradient was not finite.
         facts: what a checkpoint says beside its tensors.
         notes: what people should know before it begins.
     """
@@ -48,10 +61,13 @@ class Session:
     device: torch.device
     clips: OpenClips
     model: nn.Module
+    whole: Objective | None
     state: State
+    guard: Guard
     checkpoints: Checkpoints
     skipped: Skipped
     start: int
+    left_out: tuple[int, ...]
     facts: dict[str, Any]
     notes: tuple[str, ...]
 
@@ -79,23 +95,33 @@ class Session:
 
     def precision(self) -> AbstractContextManager[object]:
         """The number format of the forward pass."""
-        wanted = self.run.optimization.precision
-        half = wanted == "bf16" or (wanted == "auto" and has_bf16(self.device))
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=_half(self.run, self.device))
 
     def averaging(self, last: bool) -> AbstractContextManager[object]:
         """Gradients are averaged over processes in the last batch of a step only."""
+        if isinstance(self.model, FSDPModule):
+            self.model.set_requires_gradient_sync(last)
         return nullcontext() if last or not isinstance(self.model, DistributedDataParallel) else self.model.no_sync()
 
     def evaluate(self) -> dict[str, float]:
         """Every evaluation of the run, with the averaged weights, on process 0 while the others wait."""
         numbers: dict[str, float] = {}
-        if rank() == 0 and self.run.evaluations:
-            self.run.objective.eval()
-            with torch.no_grad(), self.state.ema.weights():
-                for name, evaluation in self.run.evaluations.items():
-                    numbers |= {f"{name}/{key}": float(value) for key, value in evaluation(self.run.objective).items()}
-            self.run.objective.train()
+        if not self.run.evaluations:
+            return numbers
+        with torch.no_grad(), self.state.ema.weights():
+            whole = gathered(self.run.objective)  # by all processes
+            if rank() != 0:
+                return numbers
+            objective = self.run.objective
+            if self.whole is not None:
+                self.whole.load_state_dict(whole)
+                objective = self.whole.to(self.device)
+            objective.eval()
+            for name, evaluation in self.run.evaluations.items():
+                numbers |= {f"{name}/{key}": float(value) for key, value in evaluation(objective).items()}
+            objective.train()
+            if self.whole is not None:
+                self.whole.cpu()
         return numbers
 
 
@@ -105,19 +131,55 @@ def _surroundings(device: torch.device) -> dict[str, Any]:
     return {"processes": world(), "threads": torch.get_num_threads(), "device": name, "torch": torch.__version__}
 
 
-def _resumed(state: State, checkpoints: Checkpoints, facts: dict[str, Any]) -> tuple[int, tuple[str, ...]]:
-    """Load the newest checkpoint that can be read; steps done, and what to tell."""
+def _half(run: Run, device: torch.device) -> bool:
+    wanted = run.optimization.precision
+    return wanted == "bf16" or (wanted == "auto" and has_bf16(device))
+
+
+@dataclass(frozen=True)
+class _Begin:
+    """Where training begins: steps done, which of them were left out, and what to tell."""
+
+    step: int = 0
+    left_out: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _resumed(state: State, checkpoints: Checkpoints, facts: dict[str, Any]) -> _Begin:
+    """Load the newest checkpoint that can be read."""
     checkpoint, damaged = checkpoints.newest()
     warnings = tuple(f"warning: {error}; going back to the checkpoint before" for error in damaged)
     if checkpoint is None:
-        return 0, ("no checkpoint yet, beginning at step 0",)
+        return _Begin(notes=("no checkpoint yet, beginning at step 0",))
     saved = checkpoint.facts
     if saved["data_fingerprint"] != facts["data_fingerprint"]:
         raise CheckpointError(f"{checkpoints.path(checkpoint.step)}: of other data; give the data it was trained on")
     state.load(checkpoint)
-    changed = [f"{name} was {saved[name]} and is {value}" for name, value in facts.items() if saved[name] != value]
+    decoder = other_decoder(saved.get("decoder", {}), facts["decoder"])
+    warnings += (f"warning: step {checkpoint.step} {decoder}",) if decoder else ()
+    # What an earlier version did not write down is taken to be the same.
+    rounded = {name: value for name, value in facts.items() if name != "decoder" and saved.get(name, value) != value}
+    changed = [f"{name} was {saved[name]} and is {value}" for name, value in rounded.items()]
     rounding = (f"equal but for rounding, not bit for bit: {', '.join(changed)}",) if changed else ()
-    return checkpoint.step, (*warnings, f"going on after step {checkpoint.step}", *rounding)
+    notes = (*warnings, f"going on after step {checkpoint.step}", *rounding)
+    return _Begin(checkpoint.step, tuple(saved.get("left_out", ())), notes)
+
+
+def _prepared(run: Run, device: torch.device) -> Objective | None:
+    """Change the objective in place to how it is trained; where that divides it, an undivided one for process 0."""
+    objective, whole = run.objective, None
+    if world() > 1:
+        share_statistics(objective, device)
+    if _half(run, device):
+        lay_channels_last(objective)
+    divided = run.shard and world() > 1
+    if divided and rank() == 0 and run.evaluations:
+        whole = copy.deepcopy(objective).cpu()
+    if run.optimization.recompute:
+        recompute(objective.units())
+    if divided:
+        shard(objective, device)
+    return whole
 
 
 def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | None, *, resume: bool) -> Session:
@@ -132,6 +194,8 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     clips, plan = run.data.open(), run.optimization
     fingerprint = clips.fingerprint()
     objective = run.objective.to(device).train()
+    cache_gradient(objective, plan.chunk)
+    whole = _prepared(run, device)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -139,13 +203,28 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     if rank() == 0:
         start_folder(folder, run, fingerprint, recipe, resume=resume)
     checkpoints = Checkpoints(folder / "checkpoints")
-    state = State(objective, make_optimizer(objective, plan), Ema(objective, plan.ema))
-    facts = {"data_fingerprint": fingerprint, **_surroundings(device)}
-    start, notes = _resumed(state, checkpoints, facts) if resume else (0, ())
+    optimizer = make_optimizer(objective, plan)
+    state = State(objective, optimizer, Ema(objective, plan.ema))
+    facts = {"data_fingerprint": fingerprint, "decoder": run.data.reader.versions(), **_surroundings(device)}
+    begin = _resumed(state, checkpoints, facts) if resume else _Begin()
     if rank() == 0:
         checkpoints.sweep()
     if plan.compile:
         # In place: a wrapper would put its own name into every key of the checkpoint.
         objective.compile()
     skipped = Skipped(folder, run.skip_limit)
-    return Session(run, device, clips, shared(objective, device), state, checkpoints, skipped, start, facts, notes)
+    return Session(
+        run=run,
+        device=device,
+        clips=clips,
+        model=shared(objective),
+        whole=whole,
+        state=state,
+        guard=Guard(objective, optimizer),
+        checkpoints=checkpoints,
+        skipped=skipped,
+        start=begin.step,
+        left_out=begin.left_out,
+        facts=facts,
+        notes=begin.notes,
+    )

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first lets the step end and the run be saved, the second ends at once."""
+"""SIGINT, SIGTERM and SIGUSR1: the first lets the step end and the run be saved, the second ends at once."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from torch import distributed
 from mmssl.distributed import world
 from mmssl.training.processes import TIMEOUT
 
-CAUGHT = (signal.SIGINT, signal.SIGTERM)
+CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # SLURM sends the last before its time is over
 
 
 class Signals:
-    """Within this block both signals are remembered instead of obeyed."""
+    """Within this block they are remembered instead of obeyed."""
 
     def __init__(self) -> None:
         self.received = 0

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mmssl.errors import CheckpointError
+from mmssl.errors import CheckpointError, TrainingError
 from mmssl.objective import Objective
 from mmssl.training.checkpoint import Checkpoint
 from mmssl.training.ema import Ema
-from mmssl.training.optimizer import names
+from mmssl.training.optimizer import names, trained
+from mmssl.training.sharding import like, whole
 
 
 def load_weights(objective: Objective, weights: dict[str, Tensor], source: str) -> None:
@@ -27,7 +28,12 @@ def load_weights(objective: Objective, weights: dict[str, Tensor], source: str) 
         if saved.shape != tensor.shape or saved.dtype != tensor.dtype:
             found, wanted = (f"{tuple(t.shape)} {t.dtype}" for t in (saved, tensor))
             raise CheckpointError(f"{source}: of another model; {name} is {found}, not {wanted}")
-    objective.load_state_dict(weights)
+    objective.load_state_dict({name: like(weights[name], tensor) for name, tensor in own.items()})
+
+
+def gathered(objective: Objective) -> dict[str, Tensor]:
+    """Its weights and buffers, whole on process 0 where they are divided; all processes ask."""
+    return {name: whole(tensor) for name, tensor in objective.state_dict().items()}
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,10 @@ class State:
     ema: Ema
 
     def parts(self) -> dict[str, dict[str, Tensor]]:
-        """Everything that a checkpoint holds; an optimizer's tensor is called `<which>/<parameter>`."""
+        """Everything that a checkpoint holds; an optimizer's tensor is called `<which>/<parameter>`.
+
+        All processes ask; where weights are divided among them, process 0 alone gets them whole.
+        """
         of = names(self.objective, self.optimizer)
         moments = {
             f"{which}/{of[parameter]}": value
@@ -47,7 +56,18 @@ class State:
             for which, value in values.items()
         }
         parts = {"model": self.objective.state_dict(), "optimizer": moments}
-        return {**parts, "ema": self.ema.averages} if self.ema.decay else parts
+        parts |= {"ema": self.ema.averages} if self.ema.decay else {}
+        return {part: {name: whole(tensor) for name, tensor in tensors.items()} for part, tensors in parts.items()}
+
+    def check_finite(self, step: int, weights: dict[str, Tensor]) -> None:
+        """Never let weights that are lost push the last good ones out.
+
+        Raises:
+            TrainingError: one of what is trained is not finite; steps never make it so, but an `after_step` can.
+        """
+        for name in trained(self.objective):
+            if not weights[name].isfinite().all():
+                raise TrainingError(f"step {step}: {name} is not finite; not saved, the checkpoints are untouched")
 
     def load(self, checkpoint: Checkpoint) -> None:
         """Become what was saved.
@@ -64,11 +84,14 @@ class State:
 
     def _load_moments(self, moments: dict[str, Tensor], source: str) -> None:
         numbers = {name: number for number, name in enumerate(names(self.objective, self.optimizer).values())}
+        parameters = trained(self.objective)
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in moments.items():
             which, _, name = key.partition("/")
             if name not in numbers:
                 raise CheckpointError(f"{source}: the optimizer's {key} belongs to no parameter of this run")
-            state.setdefault(numbers[name], {})[which] = value
+            own = parameters[name]
+            # In memory as the weight is: the fused optimizer goes through both side by side.
+            state.setdefault(numbers[name], {})[which] = like(value, own) if value.shape == own.shape else value
         # The groups are this run's own, which a resumed run has made again from the same recipe.
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})

@@ -1,27 +1,9 @@
-"""Flash-and-beep films, written once a session, and the decoders that are asked for them."""
-
-from collections.abc import Callable
+"""The decoders that are asked for flash-and-beep films."""
 
 import pytest
 
 from benchmarks.clock import READERS
-from benchmarks.films import Film, Made, make
 from mmssl.data.decode.reader import Reader
-
-MakeFilm = Callable[[Film], Made]
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> MakeFilm:
-    """`made(film)` writes a film."""
-    folder, films = tmp_path_factory.mktemp("clock"), dict[Film, Made]()
-
-    def find(film: Film) -> Made:
-        if film not in films:
-            films[film] = make(film, folder / f"{len(films)}.{film.container}")
-        return films[film]
-
-    return find
 
 
 @pytest.fixture(params=READERS)

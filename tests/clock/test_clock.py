@@ -113,7 +113,7 @@ def test_decoders_that_keep_their_promise_give_the_same_clip(film: Film, made: M
         pytest.skip(f"{reader.name} does not promise this film")
     written = made(film)
     window = At(tuple(event - 0.43 for event in written.events[:2]))
-    settings = Clips(source=str(written.path), seconds=1.0, frames=16, pixels=32, window=window)
+    settings = Clips(source=str(written.path), seconds=1.0, frames=16, pixels=48, window=window)
     ours = settings.open()
     theirs = ours.with_settings(reader=reader)
     for index in range(2):

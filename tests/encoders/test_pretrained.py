@@ -1,6 +1,7 @@
 """Weights from local files and folders, and what is said when there are none."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import open_clip
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 from torchvision.models.video import r2plus1d_18 as torchvision_r2plus1d
 from transformers import AutoModel, GPT2Config
@@ -23,7 +25,7 @@ from mmssl.encoders.video_s3d import VideoS3DG
 from mmssl.encoders.video_vit import VideoViT
 from mmssl.errors import UsageError
 from mmssl.modules.pooling import first_pool
-from mmssl.modules.pretrained import read_weights, without_pretrained
+from mmssl.modules.pretrained import _reachable, read_weights, without_pretrained
 from mmssl.modules.word_vectors import read_word_vectors
 
 FRAMES = torch.randint(0, 256, (2, 2, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -155,6 +157,30 @@ def test_missing_file_is_named(build: Callable[[], Encoder]) -> None:
 def test_unknown_or_unreachable_name_is_said(build: Callable[[], Encoder], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         build()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: TextHub("nobody/no-such-model"),
+        lambda: ImageTimm("test_resnet", pretrained=True),
+        lambda: ClipText("ViT-B-32", pretrained="openai"),
+    ],
+)
+def test_without_a_network_the_hub_is_asked_once(build: Callable[[], Encoder], monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "0.1")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        _reachable.cache_clear()
+        with pytest.raises(UsageError, match="path of a local copy"):
+            build()
+        _reachable.cache_clear()
+        deaf.accept()[0].close()
+        deaf.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            deaf.accept()
 
 
 def test_only_text_encoders_are_built(tmp_path: Path) -> None:

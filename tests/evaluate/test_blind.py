@@ -53,7 +53,7 @@ def evidence(levels: list[float], groups: list[int]) -> Evidence:
     """Maps whose right place is at a level of their own, on a ground of 0."""
     truth = box_mask([(0.25, 0.25, 0.75, 0.75)], 32).expand(len(levels), 32, 32)
     maps = truth.float() * torch.tensor(levels)[:, None, None]
-    silent = {name: maps * 0.1 for name in SOUNDS}
+    silent = dict.fromkeys(SOUNDS, maps * 0.1)
     numbers = torch.arange(len(levels))
     blind = dict.fromkeys(BLIND, torch.zeros_like(maps))
     return Evidence({"own": maps, **silent}, blind, truth, numbers, torch.tensor(groups), len(levels))

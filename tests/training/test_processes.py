@@ -1,8 +1,9 @@
-"""Two real processes of B clips train like one of 2B, and stop together."""
+"""Two real processes of B clips train like one of 2B, with weights whole or divided, and stop together."""
 
 import csv
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,14 +14,20 @@ from typing import Any
 import pytest
 import torch
 
+from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.folder import restore
 from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 
 # In double precision: in single, Adam makes much of gradients that are nothing but rounding.
-SETTINGS: dict[str, Any] = {"batch_size": 8, "dropout": 0.0, "normalize": True, "double": True, "save_every": 3}
+SETTINGS: dict[str, Any] = {
+    "batch_size": 8, "dropout": 0.0, "normalize": True, "double": True, "save_every": 3, "ema": 0.5, "scale": True,
+    "accumulate": 2,
+}  # fmt: skip
 PROGRAM = """
 import json, os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
@@ -33,6 +40,21 @@ page, folder, settings, *ways = sys.argv[1:]
 recipe, rank, ends = Recipe(Path(page), json.loads(settings)), int(os.environ["RANK"]), []
 for way in ways:
     run, calls = recipe.build(), iter(range(1, 1000))
+    if way == "bad":
+        run = replace(run, steps=20)
+    if way.startswith("sharded"):
+        run = replace(run, shard=True, optimization=replace(run.optimization, recompute="recompute" in way))
+    if way == "resumed":  # what the sharded one left after step 3 goes on whole
+        import shutil
+        if rank == 0:
+            shutil.copytree(Path(folder) / "sharded", Path(folder) / "resumed")
+            shutil.rmtree(Path(folder) / "resumed" / "checkpoints" / "step-00000006")
+        torch.distributed.barrier()
+    if way == "sharded-again":  # and what a whole one left goes on sharded
+        if rank == 0:
+            shutil.copytree(Path(folder) / "go", Path(folder) / "sharded-again")
+            shutil.rmtree(Path(folder) / "sharded-again" / "checkpoints" / "step-00000006")
+        torch.distributed.barrier()
 
     def after_step(progress):
         if next(calls) == 4 and rank == 1:
@@ -40,12 +62,12 @@ for way in ways:
                 os.kill(os.getpid(), signal.SIGTERM)
             if way == "raise":
                 raise RuntimeError("an accident on process 1")
-            if way == "bad":
+            if way == "bad":  # the weights, so every later loss
                 run.objective.heads["audio"].weight.data.fill_(float("nan"))
 
     run.objective.after_step = after_step
     try:
-        train(run, Path(folder) / way, recipe=recipe)
+        train(run, Path(folder) / way, recipe=recipe, resume=way in ("resumed", "sharded-again"))
         ends.append("end")
     except (SystemExit, TrainingError) as end:
         ends.append(str(end))
@@ -62,15 +84,18 @@ def arguments(page: Path, data: Path, folder: Path, *ways: str) -> list[str]:
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
+WAYS = ("go", "signal", "bad", "sharded", "sharded-recompute", "resumed", "sharded-again")
+
+
 @pytest.fixture(scope="module")
 def two(page: Path, recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders of three runs of two processes, `go`, `signal` and `bad`, and how each process ended them."""
+    """A folder of runs of two processes, one a way, and how each process ended them."""
     folder = tmp_path_factory.mktemp("two")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**ENVIRONMENT, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, *arguments(page, recordings, folder, "go", "signal", "bad")]
+    command = [sys.executable, *arguments(page, recordings, folder, *WAYS)]
     started = [
         subprocess.Popen(command, env={**environment, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
         for rank in range(2)
@@ -107,9 +132,31 @@ def test_a_signal_to_one_stops_both_after_the_same_step(two: Path) -> None:
 
 def test_a_bad_loss_of_one_stops_both(two: Path) -> None:
     first, second = ends(two, 2)
-    assert "but nan over all processes" in first
-    assert "step 5: the loss is nan, for clips" in second
-    assert Checkpoints(two / "bad" / "checkpoints").steps() == [3]
+    assert first == second
+    assert re.match(r"step 14: the loss is nan, for clips clip\d.* 10 of the last 100", first)
+    # Named are the clips of the process whose loss was bad.
+    assert len(re.findall(r"clip\d", first)) == SETTINGS["batch_size"] // 2 * SETTINGS["accumulate"]
+
+
+@pytest.mark.parametrize("way", ["sharded", "sharded-recompute", "resumed", "sharded-again"])
+def test_sharded_equals_whole_in_losses_weights_moments_and_averages(two: Path, way: str) -> None:
+    assert ends(two, WAYS.index(way)) == ["end", "end"]
+    assert losses(two / way) == pytest.approx(losses(two / "go"), rel=1e-6)
+    one, both = (Checkpoints(two / folder / "checkpoints").read(6).parts for folder in ("go", way))
+    assert one.keys() == both.keys() == {"model", "optimizer", "ema"}
+    for part, tensors in one.items():
+        assert tensors.keys() == both[part].keys()
+        for name, tensor in tensors.items():
+            torch.testing.assert_close(tensor, both[part][name], rtol=1e-6, atol=1e-9)
+    measured = [json.loads((two / folder / "metrics.jsonl").read_text().splitlines()[-1]) for folder in ("go", way)]
+    assert measured[1] == pytest.approx(measured[0], rel=1e-6)
+
+
+def test_what_was_sharded_opens_alone(two: Path, build: Any) -> None:
+    run: Run = build(**SETTINGS).build()
+    restore(run, two / "sharded")
+    averages = Checkpoints(two / "go" / "checkpoints").read(6).parts["ema"]
+    torch.testing.assert_close(run.objective.get_parameter("scale.log_scale").detach(), averages["scale.log_scale"])
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
 import io
+import signal
 import subprocess
 import sys
 
@@ -50,14 +51,19 @@ def test_numbers_come_one_step_late_as_means_of_the_steps_batches() -> None:
     readings, one = Readings(), torch.tensor(1.0)
     readings.add(("a",), one, {"rare": one * 5})
     readings.add(("b",), one * 3, {})
-    assert readings.push(1, one * 7) is None
+    finite, before = readings.push(1, one * 7)
+    assert finite
+    assert before is None
     readings.add(("c",), one, {})
-    first = readings.push(2, one)
+    finite, first = readings.push(2, one * float("inf"))
+    assert not finite
     assert first is not None
     assert (first.step, first.numbers) == (1, {"loss": 2.0, "rare": 5.0, "gradient_norm": 7.0})
     last = readings.flush()
     assert last is not None
-    assert last.numbers == {"loss": 1.0, "gradient_norm": 1.0}
+    assert last.numbers == {"loss": 1.0, "gradient_norm": float("inf")}
+    assert last.fault == "the loss is 1.0, but the norm of its gradient inf, for clips c"
+    assert (last.recent, readings.left_out) == (1, [2])
     assert readings.flush() is None
 
 
@@ -68,8 +74,8 @@ from mmssl.training.signals import Signals
 with Signals() as signals:
     os.kill(os.getpid(), signal.SIGTERM)
     print(signals.agreed(), flush=True)
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGUSR1)
     print("still here")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout, done.returncode) == ("15\n", -2)
+    assert (done.stdout, done.returncode) == ("15\n", -signal.SIGUSR1)

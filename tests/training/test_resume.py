@@ -84,7 +84,7 @@ def test_after_a_crash(build: Any, tmp_path: Path, settings: dict[str, Any]) -> 
     same(tmp_path / "whole", tmp_path / "parts")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 138)])
 def test_after_a_signal_and_with_other_workers(build: Any, tmp_path: Path, number: int, status: int) -> None:
     recipe: Recipe = build()
     train(recipe.build(), tmp_path / "whole", recipe=recipe)

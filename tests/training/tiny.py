@@ -13,10 +13,15 @@ from mmssl.batch import Batch, Modality
 from mmssl.data.clips import Clips
 from mmssl.data.window import CenterWindow, RandomWindow
 from mmssl.encoder import Encoder
+from mmssl.modules.temperature import Temperature
 from mmssl.objective import Objective, Terms
 from mmssl.run import Optimization, Run
 
 PAIR: tuple[Modality, Modality] = ("video", "audio")
+
+
+class Block(nn.Sequential):
+    """What is recomputed and sharded by itself."""
 
 
 class Sight(Encoder):
@@ -25,7 +30,7 @@ class Sight(Encoder):
     def __init__(self, dropout: float) -> None:
         super().__init__()
         self.dim = 8
-        first = nn.Sequential(nn.Linear(3 * 16, 16), nn.LayerNorm(16), nn.ReLU())
+        first = Block(nn.Linear(3 * 16, 16), nn.LayerNorm(16), nn.ReLU())
         self.body = nn.Sequential(first, nn.Dropout(dropout), nn.Linear(16, 8))
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -53,17 +58,18 @@ class Agreement(Objective):
 
     refreshed: Tensor
 
-    def __init__(self, dropout: float, noise: float, normalize: bool) -> None:
+    def __init__(self, dropout: float, noise: float, normalize: bool, scale: bool) -> None:
         heads: dict[Modality, nn.Module] = {"video": nn.Linear(8, 8), "audio": nn.Linear(8, 8)}
         super().__init__({"video": Sight(dropout), "audio": Sound()}, heads)
         self.noise = noise
+        self.scale = Temperature() if scale else nn.Identity()
         self.norm = nn.BatchNorm1d(8) if normalize else nn.Identity()
         self.register_buffer("refreshed", torch.zeros(()))
         self.progress: list[float] = []
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         sight, sound = (self.features(batch, m)[0].flatten(1, -2).mean(1) for m in PAIR)
-        sight = self.norm(sight)
+        sight = self.scale(self.norm(sight))
         loss = (sight - sound).square().mean() + (sight.square().mean(1) - 1).square().mean()
         if self.noise:
             loss = loss + self.noise * torch.rand(()) * sight.square().mean()
@@ -105,6 +111,7 @@ def recipe(
     centered: bool = False,
     normalize: bool = False,
     double: bool = False,
+    scale: bool = False,
     workers: int = 0,
 ) -> Run:
     """A run of seconds.
@@ -116,7 +123,7 @@ def recipe(
         lr (float): peak learning rate.
     """
     window = CenterWindow() if centered else RandomWindow()
-    objective = Agreement(dropout, noise, normalize)
+    objective = Agreement(dropout, noise, normalize, scale)
     objective = objective.double() if double else objective
     objective.refresh_every = refresh_every or None
     plan = Optimization(

@@ -78,5 +78,3 @@ def decoder(coding: Coding, largest: int) -> Iterator[Decoder]:
         _kept[coding, largest] = found
         while len(_kept) > KEPT:
             _kept.popitem(last=False)
-
-

@@ -1,6 +1,8 @@
 """Sound by time from a packet table: the packets of a window and what its first needs before it, nothing else."""
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -8,21 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmssl.data.decode.contexts import new_context
-from mmssl.data.decode.pyav_audio import PREROLL, SLACK, samples_of
+from mmssl.data.decode.pyav_audio import SLACK, preroll, samples_of
 from mmssl.data.decode.timeline import MARGIN, Piece, mono, window
-from mmssl.data.packets.content import Doubt, contents, packets
+from mmssl.data.packets.content import DoubtError, contents, packets
 from mmssl.data.packets.table import Ints, StreamPackets
 from mmssl.data.ranges import Slice
 
 # (bytes of a packet) -> samples, for sound that is stored as it is, in the form and range of FFmpeg's decoders.
-PCM = {
+PCM: dict[str, np.dtype[Any]] = {
     "pcm_u8": np.dtype("u1"),
     "pcm_s16le": np.dtype("<i2"),
     "pcm_s32le": np.dtype("<i4"),
     "pcm_f32le": np.dtype("<f4"),
     "pcm_f64le": np.dtype("<f8"),
 }
-INDEPENDENT = frozenset({"flac", "alac", *PCM})  # codecs whose packets need none before them
 
 Raw = tuple[float, int, NDArray[Any]]  # second, sample rate, [channels, n]
 
@@ -31,7 +32,7 @@ def sound(stream: StreamPackets, part: Slice, start: float, samples: int, sample
     """See `Media.sound`.
 
     Raises:
-        Doubt: the container must be asked.
+        DoubtError: the container must be asked.
         MediaError: the file cannot be read.
         FFmpegError, ValueError: a packet does not decode.
     """
@@ -39,31 +40,23 @@ def sound(stream: StreamPackets, part: Slice, start: float, samples: int, sample
     begin, until = start - MARGIN, end + MARGIN
     if end <= track.start or begin >= track.end + SLACK:
         return np.zeros(samples, np.float32)
-    first = int(np.searchsorted(stream.seconds + stream.lasts, begin - preroll(stream), side="left"))
+    before = preroll(stream.coding.codec, stream.coding.sample_rate, float(stream.lasts[0]))
+    first = int(np.searchsorted(stream.seconds + stream.lasts, begin - before, side="left"))
     # One more than seems to be needed: a packet may give less than it says, at the very end.
     last = int(np.searchsorted(stream.seconds, until, side="left")) + 1
     numbers = np.arange(first, min(last, len(stream.stamp)))
     if not len(numbers):
-        raise Doubt
+        raise DoubtError
     raw = (_stored if stream.coding.codec in PCM else _decoded)(stream, part, numbers, until)
-    if not raw or raw[0][0] > max(begin, track.start + SLACK):
-        raise Doubt
+    if not raw or raw[0][0] > max(begin, track.start, stream.seconds[0]) + 1e-6:
+        raise DoubtError
     reached = raw[-1][0] + raw[-1][2].shape[1] / raw[-1][1]
     if reached < until and (last < len(stream.stamp) or reached + SLACK < min(end, track.end)):
-        raise Doubt
+        raise DoubtError
     pieces = [piece for piece in _mixed(raw) if piece.time + len(piece.samples) / piece.sample_rate > begin]
     if not all(np.isfinite(piece.samples).all() for piece in pieces):
-        raise Doubt
+        raise DoubtError
     return window(pieces, start, samples, sample_rate)
-
-
-def preroll(stream: StreamPackets) -> float:
-    """Seconds before a window that must be decoded for it to be right."""
-    codec, rate = stream.coding.codec, stream.coding.sample_rate
-    if codec in INDEPENDENT:
-        return 0.0
-    # AAC overlaps with the packet before, of 1024 samples; in its forms with more, bandwidth is restored from further.
-    return 1024 / rate if codec == "aac" and round(stream.lasts[0] * rate) == 1024 else PREROLL
 
 
 def _decoded(stream: StreamPackets, part: Slice, numbers: Ints, until: float) -> list[Raw]:
@@ -72,19 +65,23 @@ def _decoded(stream: StreamPackets, part: Slice, numbers: Ints, until: float) ->
     Each time by a new decoder: AAC's noise goes on where it was, so that a kept one would give other sound each time.
     """
     context, track, raw = new_context(stream.coding, 0), stream.track, list[Raw]()
-    times = dict(zip(stream.stamp[numbers].tolist(), stream.seconds[numbers].tolist(), strict=True))
-    trims = dict(zip(stream.stamp[numbers].tolist(), stream.trim[numbers].tolist(), strict=True))
+    columns = (stream.stamp, stream.seconds, stream.skip, stream.trim)
+    told = {stamp: rest for stamp, *rest in zip(*(column[numbers].tolist() for column in columns), strict=True)}
     follows = track.start  # for frames without a time
     for packet in (*packets(stream, numbers, part), None):
         for frame in context.decode(packet):
-            time = follows if frame.pts is None else times.get(frame.pts)
-            if time is None:
-                raise Doubt
-            rate, kept = frame.sample_rate, frame.samples - trims.get(frame.pts, 0)
-            early = max(0, round((track.start - time) * rate))
-            follows = time + kept / rate
-            if kept > early:
-                raw.append((time + early / rate, rate, samples_of(frame)[:, early:kept]))
+            if frame.pts is not None and frame.pts not in told:
+                raise DoubtError
+            time, skip, trim = told.get(frame.pts, (follows, 0, 0))
+            rate = frame.sample_rate
+            if skip:
+                # To the nearest tick, halves up, as FFmpeg moves the time of what it cuts.
+                time = track.seconds(frame.pts + math.floor(Fraction(skip, rate) / track.tick + Fraction(1, 2)))
+            early = skip + max(0, round((track.start - time) * rate))
+            until_sample = frame.samples - trim
+            if until_sample > early:
+                raw.append((time + (early - skip) / rate, rate, samples_of(frame)[:, early:until_sample]))
+            follows = time + (until_sample - skip) / rate
         if raw and follows >= until:
             break
     return raw
@@ -94,9 +91,9 @@ def _stored(stream: StreamPackets, part: Slice, numbers: Ints, until: float) -> 
     """Samples as they stand in the file."""
     coding, track = stream.coding, stream.track
     channels = av.AudioLayout(coding.layout).nb_channels
-    raw = []
+    raw, kind = [], PCM[coding.codec]
     for at, content in contents(stream, numbers, part):
-        samples = np.frombuffer(content, PCM[coding.codec]).reshape(-1, channels).T
+        samples: NDArray[Any] = np.frombuffer(content, kind).reshape(-1, channels).T
         time = float(stream.seconds[numbers[at]])
         early = max(0, round((track.start - time) * coding.sample_rate))
         if samples.shape[1] > early:

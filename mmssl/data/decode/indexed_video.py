@@ -1,17 +1,16 @@
-"""Pictures by presentation time from a packet table: each group of pictures is decoded once, and only as far as needed."""
+"""Pictures by presentation time from a packet table: each group of pictures decoded once, as far as needed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmssl.data.decode.contexts import Decoder, decoder
 from mmssl.data.decode.picture import Orientation
 from mmssl.data.decode.pyav_video import forgiven
 from mmssl.data.decode.reader import Frames
-from mmssl.data.packets.content import Doubt, packets
+from mmssl.data.packets.content import DoubtError, packets
 from mmssl.data.packets.table import DROPPABLE, Ints, StreamPackets
 from mmssl.data.ranges import Slice
 
@@ -28,14 +27,14 @@ def runs(stream: StreamPackets, wanted: Ints) -> list[Run]:
     """What must be decoded for some packets in order of presentation.
 
     Raises:
-        Doubt: a picture has no keyframe before it.
+        DoubtError: a picture has no keyframe before it.
     """
     keys = stream.keys[np.searchsorted(stream.stamp[stream.keys], stream.stamp[wanted], side="right") - 1]
     found: list[Run] = []
     for key, number in zip(keys.tolist(), wanted.tolist(), strict=True):
         # With no keyframe before it, searchsorted gave the last one of all.
         if key > number or stream.stamp[key] > stream.stamp[number]:
-            raise Doubt
+            raise DoubtError
         if found and key <= found[-1].last + 1:
             found[-1].last = max(found[-1].last, number)
         else:
@@ -62,7 +61,7 @@ def pictures(
         largest: pixels of a picture as coded.
 
     Raises:
-        Doubt: the container must be asked.
+        DoubtError: the container must be asked.
         MediaError: the file cannot be read.
         FFmpegError, ValueError: a packet does not decode.
     """
@@ -70,7 +69,7 @@ def pictures(
     moments = stream.seconds[stream.shown]
     last = stream.shown[-1]
     if asked[-1] > stream.seconds[last] + stream.lasts[last]:
-        raise Doubt  # the last picture stays on screen only where the recording ends as it says
+        raise DoubtError  # the last picture stays on screen only where the recording ends as it says
     places = np.maximum(np.searchsorted(moments, asked + forgiven(stream.track), side="right") - 1, 0)
     places, first, rows = np.unique(places, return_index=True, return_counts=True)
     wanted = stream.shown[places]
@@ -82,10 +81,10 @@ def pictures(
             if (rest := where.pop(frame.pts, None)) is None:
                 continue
             if frame.is_corrupt:
-                raise Doubt
+                raise DoubtError
             pixels[rest[0] : sum(rest)] = scaled(frame)
     if where:
-        raise Doubt  # hidden, or failed in silence
+        raise DoubtError  # hidden, or failed in silence
     return Frames(pixels, np.repeat(moments[places], rows))
 
 

@@ -72,7 +72,7 @@ class Scaler:
         scaled = self._convert.reformat(scaled, across, down, "rgb24", interpolation=Interpolation.BILINEAR, threads=1)
         # A view of the plane, whose lines may be longer: `to_ndarray` would copy, and whoever asked copies anyway.
         plane = scaled.planes[0]
-        lines = np.frombuffer(plane, np.uint8).reshape(down, plane.line_size)
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(down, plane.line_size)
         pixels = oriented(lines[:, : 3 * across].reshape(down, across, 3), self.matrix)
         top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
         return pixels[top : top + height, left : left + width]

@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmssl.data.decode import indexed_audio, indexed_video
-from mmssl.data.decode.access import checked
+from mmssl.data.decode.access import checked, why_unreadable
 from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.limits import CODECS, Limits
 from mmssl.data.decode.pyav_container import ContainerMedia
 from mmssl.data.decode.pyav_demux import BROKEN, Demuxer
 from mmssl.data.decode.reader import Frames, MediaInfo, Source
-from mmssl.data.packets.content import Doubt
+from mmssl.data.packets.content import DoubtError
 from mmssl.data.packets.store import STORE
 from mmssl.data.packets.table import PacketTable
 from mmssl.data.ranges import Slice, slice_of
-from mmssl.errors import MediaError
+from mmssl.errors import Fault, MediaError
 
-_DOUBTS = (Doubt, MediaError, ValueError, *BROKEN)
+_DOUBTS = (DoubtError, MediaError, ValueError, *BROKEN)
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,11 @@ class PyAVReader:
         demuxer = Demuxer(source, name)
         try:
             return ContainerMedia(demuxer, self.limits, self.codecs)
-        except MediaError:
+        except MediaError as error:
             demuxer.close()
+            # Of an index that is cut in two, FFmpeg gives streams whose codec it does not know.
+            if error.fault is Fault.UNSUPPORTED and (why := why_unreadable(source, name)).fault is Fault.TRUNCATED:
+                raise why from error
             raise
 
     def versions(self) -> dict[str, str]:
@@ -92,7 +95,7 @@ class PyAVMedia:
         table: PacketTable | None,
     ) -> None:
         self._name, self._largest, self._open = name, largest, open_container
-        self._opened, self._part, self._table = container, part, table
+        self._opened, self._part, self.table = container, part, table
         self.info: MediaInfo = self.container.info if table is None else table.info
 
     @property
@@ -108,7 +111,7 @@ class PyAVMedia:
 
     def frames(self, times: Sequence[float], size: tuple[int, int] | None = None) -> Frames:
         """See `Media.frames`; each group of pictures is decoded at most once, however far apart the times are."""
-        table, part, video = self._table, self._part, self.info.video
+        table, part, video = self.table, self._part, self.info.video
         if table is None or part is None or table.video is None or video is None or not len(times):
             return self.container.frames(times, size)
         try:
@@ -120,7 +123,7 @@ class PyAVMedia:
 
     def sound(self, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
         """See `Media.sound`."""
-        table, part = self._table, self._part
+        table, part = self.table, self._part
         if table is None or part is None or table.audio is None:
             return self.container.sound(start, samples, sample_rate)
         try:

@@ -20,6 +20,7 @@ from mmssl.errors import Fault, MediaError
 
 # Matroska has no field for the end of a stream, but a tag: hours, minutes and seconds.
 _ENDS = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
+_LATE = 0.1  # s by which the first picture may be later than its stream says
 
 
 class ContainerMedia:
@@ -56,9 +57,11 @@ class ContainerMedia:
         track.by_dts = container == "avi"
         track.skips = may_skip(container, _codec(stream))
         lost: list[float] = []
-        for _, frame in frames(self.demuxer, track, lost):
+        for time, frame in frames(self.demuxer, track, lost):
             # Only a decoded frame carries the container's display matrix.
             self.matrix = orientation(frame)
+            if time is not None and time > track.start + _LATE and not track.by_dts:
+                track.start = time  # no keyframe at the start: what is before it cannot be shown
             if track.by_dts and frame.dts is not None:
                 track.delay = int(frame.dts) - int(stream.start_time or 0)
             break

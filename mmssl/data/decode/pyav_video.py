@@ -67,6 +67,8 @@ def select(demuxer: Demuxer, track: Track, times: Sequence[float]) -> list[tuple
             # A picture predicted from one that is lost is wrong, until the next keyframe.
             if frame.is_corrupt or any(key <= moment <= time for moment in lost):
                 raise MediaError(demuxer.name, Fault.CORRUPT, f"the picture at {shown:.2f} s cannot be decoded")
+        if demuxer.drained and times[-1] > demuxer.decoded and not track.by_dts:
+            _missing(demuxer, track, selection.chosen[-1][1])
         return selection.chosen
     raise AssertionError("the last approach always decides")
 
@@ -121,6 +123,14 @@ def _ended(
         raise MediaError(demuxer.name, Fault.CORRUPT, f"no picture after {end:.2f} s can be decoded")
     if demuxer.cut_off(track, end + step):
         detail = f"the pictures end at {end:.2f} s of {track.end:.2f} s; copy or download it again"
+        raise MediaError(demuxer.name, Fault.TRUNCATED, detail)
+
+
+def _missing(demuxer: Demuxer, track: Track, frame: Any) -> None:
+    """Raise where a file is cut off: pictures shown after the last decoding time may have been in what is missing."""
+    step = float((frame.duration or 0) * track.tick) or 0.1
+    if demuxer.cut_off(track, demuxer.furthest + step):
+        detail = f"pictures after {demuxer.decoded:.2f} s of {track.end:.2f} s are missing; copy or download it again"
         raise MediaError(demuxer.name, Fault.TRUNCATED, detail)
 
 

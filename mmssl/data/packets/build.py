@@ -26,7 +26,7 @@ NEAR = 64  # bytes from where a container says that a packet lies to where it do
 ReadAt = Callable[[int, int], bytes]  # (offset, count) -> the bytes there, of the file
 
 
-class _Unfit(Exception):
+class _UnfitError(Exception):
     """A stream that cannot be decoded by a table."""
 
 
@@ -44,32 +44,31 @@ class _Rows:
         """Take the next packet.
 
         Raises:
-            _Unfit: it is no slice of the file, or its times are not told.
+            _UnfitError: it is no slice of the file, or its times are not told.
         """
         if packet.pts is None or packet.pos is None or packet.pos < 0 or packet.is_corrupt:
-            raise _Unfit
+            raise _UnfitError
         content = bytes(packet)
         begin = max(packet.pos, self.rows[-1][0] + self.rows[-1][1] if self.rows else 0)
         there = read_at(begin, max(min(len(content) + NEAR, size - begin), 0)).find(content)
         if there < 0:
-            raise _Unfit
+            raise _UnfitError
         hidden = packet.is_discard or (self.hides and not content[0] & 0x10)  # RFC 6386, 9.1: show_frame
         flags = KEY * packet.is_keyframe | DROPPABLE * self.droppable(content) | HIDDEN * hidden
-        row = (begin + there, len(content), packet.pts, packet.duration or 0, self._trim(packet), flags)
-        self.rows.append((*row, zlib.crc32(content) & 0xFF))
+        row = (begin + there, len(content), packet.pts, packet.duration or 0)
+        self.rows.append((*row, *self._left_out(packet), flags, zlib.crc32(content) & 0xFF))
 
-    def _trim(self, packet: Any) -> int:
-        """Samples to leave out at the end of what the packet decodes to."""
-        trim = 0
+    def _left_out(self, packet: Any) -> tuple[int, int]:
+        """Samples to leave out at the beginning and at the end of what the packet decodes to."""
+        first = last = 0
         for data in packet.iter_sidedata():
             if data.data_type != "skip_samples":
-                raise _Unfit
+                raise _UnfitError
             first, last = np.frombuffer(bytes(data)[:8], "<u4").tolist()
-            # What a stream begins with and does not show lies before its start, where it is cut by time.
+            # Elsewhere than at the start it would depend on where reading began.
             if first and self.track.seconds(packet.pts) > self.track.start:
-                raise _Unfit
-            trim = last
-        return trim
+                raise _UnfitError
+        return first, last
 
 
 def build(media: ContainerMedia, source: Source, read_at: ReadAt, size: int) -> PacketTable | None:
@@ -100,7 +99,7 @@ def build(media: ContainerMedia, source: Source, read_at: ReadAt, size: int) -> 
             if rows and rows.fit and packet.size:
                 try:
                     rows.add(packet, read_at, size)
-                except _Unfit:
+                except _UnfitError:
                     rows.fit = False
     except (*BROKEN, IndexError):  # IndexError: see `Demuxer.packets`
         return None
@@ -118,19 +117,23 @@ def _stream(rows: _Rows, context: Any) -> StreamPackets | None:
     if not rows.fit or not rows.rows or context.name not in DECODERS:
         return None
     pictures = context.type == "video"
+    codec, extradata = context.codec.canonical_name, context.extradata or b""
+    if codec == "opus" and len(extradata) >= 12:
+        # The pre-skip (RFC 7845, 5.1), which the decoder would leave out wherever decoding begins.
+        extradata = extradata[:10] + b"\0\0" + extradata[12:]
     coding = Coding(
-        codec=context.codec.canonical_name,
+        codec=codec,
         decoder=context.name,
-        extradata=context.extradata or b"",
+        extradata=extradata,
         tag=context.codec_tag,
         size=(context.width, context.height) if pictures else (0, 0),
         sample_rate=0 if pictures else context.sample_rate,
         layout="" if pictures else context.layout.name,
         reorder=context.reorder_depth if pictures else 0,
     )
-    offset, size, stamp, duration, trim, flags, check = np.array(rows.rows, np.int64).T
+    offset, size, stamp, duration, skip, trim, flags, check = np.array(rows.rows, np.int64).T
     stream = StreamPackets(
-        coding, rows.track, offset, size, stamp, duration, trim, flags.astype(np.uint8), check.astype(np.uint8)
+        coding, rows.track, offset, size, stamp, duration, skip, trim, flags.astype(np.uint8), check.astype(np.uint8)
     )
     sound = _pictures_make_sense(stream) if pictures else _sounds_make_sense(stream)
     return stream if stream.is_exact and sound else None
@@ -141,7 +144,10 @@ def _pictures_make_sense(stream: StreamPackets) -> bool:
     behind = np.maximum.accumulate(stream.seconds) - stream.seconds
     unique = len(np.unique(stream.stamp)) == len(stream.stamp)
     ahead = bool((np.diff(stream.stamp[stream.keys]) > 0).all())
-    return unique and ahead and len(stream.keys) > 0 and len(stream.shown) > 0 and float(behind.max()) <= LEAP
+    # Where the end was cut off, pictures that are shown before the last one that is left may be among the lost.
+    step = max(stream.lasts.max(), np.median(np.diff(stream.seconds[stream.shown]))) if len(stream.shown) > 1 else LEAP
+    whole = not stream.track.exact or stream.seconds.max() + 2 * step >= stream.track.end
+    return unique and ahead and whole and len(stream.keys) > 0 and len(stream.shown) > 0 and float(behind.max()) <= LEAP
 
 
 def _sounds_make_sense(stream: StreamPackets) -> bool:

@@ -1,27 +1,27 @@
 """The packets that a table names, read from the file and compared with what they were."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import av
 
-from mmssl.data.packets.table import KEY, StreamPackets
+from mmssl.data.packets.table import KEY, Ints, StreamPackets
 from mmssl.data.ranges import Slice
 
 GAP = 1 << 16  # bytes of other streams that are read over rather than around
 READ = 1 << 21  # bytes at once
 
 
-class Doubt(Exception):
+class DoubtError(Exception):
     """What a table promises is not what is there; the container decides."""
 
 
-def contents(stream: StreamPackets, numbers: Sequence[int], part: Slice) -> Iterator[tuple[int, memoryview]]:
+def contents(stream: StreamPackets, numbers: Ints, part: Slice) -> Iterator[tuple[int, memoryview]]:
     """Some packets of a stream in ascending order, each with its number; neighbors are read at once.
 
     Raises:
-        Doubt: a packet is not the one that the table was made of.
+        DoubtError: a packet is not the one that the table was made of.
         MediaError: they cannot be read.
     """
     offsets, sizes = stream.offset[numbers].tolist(), stream.size[numbers].tolist()
@@ -36,16 +36,16 @@ def contents(stream: StreamPackets, numbers: Sequence[int], part: Slice) -> Iter
         for at in range(first, last):
             content = data[offsets[at] - begin :][: sizes[at]]
             if zlib.crc32(content) & 0xFF != checks[at]:
-                raise Doubt
+                raise DoubtError
             yield at, content
         first = last
 
 
-def packets(stream: StreamPackets, numbers: Sequence[int], part: Slice) -> Iterator[Any]:
+def packets(stream: StreamPackets, numbers: Ints, part: Slice) -> Iterator[Any]:
     """The same as PyAV packets, which own what they hold, and the room behind it that decoders read over.
 
     Raises:
-        Doubt: a packet is not the one that the table was made of.
+        DoubtError: a packet is not the one that the table was made of.
         MediaError: they cannot be read.
     """
     stamps, keys = stream.stamp[numbers].tolist(), (stream.flags[numbers] & KEY).tolist()

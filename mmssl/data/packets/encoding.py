@@ -37,8 +37,8 @@ def encode(table: PacketTable) -> bytes:
     owner, offset, size = owner[order], offset[order], size[order]
     columns = [owner, offset - np.concatenate([[0], (offset + size)[:-1]]), size]
     for stream in streams:
-        columns += [np.diff(stream.stamp, prepend=0), np.diff(stream.duration, prepend=0), stream.trim]
-        columns += [stream.flags, stream.check.view(np.int8)]
+        columns += [np.diff(stream.stamp, prepend=0), np.diff(stream.duration, prepend=0)]
+        columns += [stream.skip, stream.trim, stream.flags, stream.check.view(np.int8)]
     kinds = [next(kind for kind in _KINDS if _fits(column, kind)) for column in columns]
     facts: dict[str, Any] = {
         "size": table.size,
@@ -123,7 +123,7 @@ def _table(facts: dict[str, Any], columns: list[Ints], size: int) -> PacketTable
             streams.append(None)
             continue
         mine = owner == number
-        streams.append(_stream(told, (ends - length)[mine], length[mine], rest[5 * number : 5 * number + 5]))
+        streams.append(_stream(told, (ends - length)[mine], length[mine], rest[6 * number : 6 * number + 6]))
         number += 1
     video, audio = streams
     a, b, c, d = (int(sign) for sign in facts["matrix"])
@@ -162,7 +162,7 @@ def _plausible(info: MediaInfo) -> bool:
 
 
 def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints]) -> StreamPackets:
-    stamp, duration, trim, flags, check = columns
+    stamp, duration, skip, trim, flags, check = columns
     coding = told["coding"]
     width, height = coding["size"]
     if coding["decoder"] not in DECODERS or len({len(offset), *(len(column) for column in columns)}) != 1:
@@ -191,6 +191,7 @@ def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints])
         size,
         np.cumsum(stamp),
         np.cumsum(duration),
+        skip,
         trim,
         flags.astype(np.uint8),
         check.astype(np.int8).view(np.uint8),

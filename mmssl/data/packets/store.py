@@ -8,14 +8,17 @@ from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
+from mmssl.data.decode.limits import CODECS, Limits
 from mmssl.data.decode.pyav_container import ContainerMedia
+from mmssl.data.decode.pyav_demux import Demuxer
 from mmssl.data.decode.reader import Source
 from mmssl.data.packets.build import build
 from mmssl.data.packets.encoding import decode, encode
 from mmssl.data.packets.table import PacketTable
-from mmssl.data.ranges import LocalRanges, Slice
+from mmssl.data.ranges import FileRanges, LocalRanges, Slice, slice_of
 from mmssl.errors import MediaError
 
 REMEMBERED = 64  # tables in memory, for several visits to a recording
@@ -58,9 +61,15 @@ class Store:
         if not isinstance(part.ranges, LocalRanges) or part.size > LARGEST:
             return None
         name = _name(part)
-        table = build(media, source, part.read_at, part.size)
+        # Not the file that `media` reads, whose position is its own.
+        table = build(media, source if isinstance(source, str) else part.view(), part.read_at, part.size)
         _cache().put(name, _NONE if table is None else encode(table))
         return self._remember(name, table)
+
+    def forget(self) -> None:
+        """Drop what is in memory; the cache folder stays."""
+        with self._lock:
+            self._tables.clear()
 
     def _remember(self, name: str, table: PacketTable | None) -> PacketTable | None:
         with self._lock:
@@ -68,6 +77,25 @@ class Store:
             while len(self._tables) > REMEMBERED:
                 self._tables.popitem(last=False)
         return table
+
+
+def table_of(source: BinaryIO, name: str) -> bytes | None:
+    """The packet table of a recording, to be kept with it; None where none fits.
+
+    Args:
+        source: any seekable file with a recording; its position changes.
+        name: for messages.
+
+    Raises:
+        MediaError: as `Reader.open`.
+    """
+    part = slice_of(source) or Slice(files := FileRanges(source, name), 0, files.size)
+    media = ContainerMedia(Demuxer(part.view(), name), Limits(), CODECS)
+    try:
+        table = build(media, part.view(), part.read_at, part.size)
+    finally:
+        media.close()
+    return None if table is None else encode(table)
 
 
 def _name(part: Slice) -> str:

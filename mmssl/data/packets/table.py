@@ -60,7 +60,8 @@ class StreamPackets:
         size: [N] bytes.
         stamp: [N] presentation times in ticks.
         duration: [N] ticks, 0 where the container does not say.
-        trim: [N] samples at the end of what a packet decodes to that are not sound.
+        skip: [N] samples at the beginning of what a packet decodes to that are not sound.
+        trim: [N] the same at its end.
         flags: [N] of KEY, DROPPABLE and HIDDEN.
         check: [N] the low byte of each packet's CRC-32.
     """
@@ -71,6 +72,7 @@ class StreamPackets:
     size: Ints
     stamp: Ints
     duration: Ints
+    skip: Ints
     trim: Ints
     flags: NDArray[np.uint8]
     check: NDArray[np.uint8]
@@ -83,7 +85,7 @@ class StreamPackets:
 
     @property
     def _ratio(self) -> tuple[int, int, int]:
-        """seconds = (ticks * scale - shift) / unit, in integers."""
+        """(scale, shift, unit) such that seconds = (ticks * scale - shift) / unit, all integers."""
         tick, zero = self.track.tick, self.track.zero
         unit = math.lcm(tick.denominator, zero.denominator)
         return tick.numerator * (unit // tick.denominator), zero.numerator * (unit // zero.denominator), unit
@@ -98,7 +100,7 @@ class StreamPackets:
     @cached_property
     def lasts(self) -> NDArray[np.float64]:
         """`[N]` seconds."""
-        return self.duration * (self.track.tick.numerator / self.track.tick.denominator)
+        return np.asarray(self.duration * float(self.track.tick), np.float64)
 
     @cached_property
     def shown(self) -> Ints:

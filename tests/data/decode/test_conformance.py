@@ -13,7 +13,12 @@ from mmssl.data.decode.torchcodec import TorchCodecReader
 from mmssl.errors import Fault, MediaError, UsageError
 
 FilmMaker = Callable[..., Any]
-READERS = {"pyav": PyAVReader(), "decord": DecordReader(), "torchcodec": TorchCodecReader()}
+READERS = {
+    "pyav": PyAVReader(),
+    "pyav without tables": PyAVReader(tables=False),
+    "decord": DecordReader(),
+    "torchcodec": TorchCodecReader(),
+}
 
 PLAIN: dict[str, dict[str, Any]] = {
     "mp4 25 fps AAC": {},

@@ -20,9 +20,17 @@ FilmMaker = Callable[..., Any]
 FASTSTART = (("movflags", "faststart"),)
 
 
-@pytest.fixture(params=[PyAVReader(), DecordReader()], ids=lambda reader: str(reader.name))
+PYAV = {"pyav": PyAVReader(), "pyav without tables": PyAVReader(tables=False)}
+
+
+@pytest.fixture(params=[*PYAV.values(), DecordReader()], ids=[*PYAV, "decord"])
 def reader(request: pytest.FixtureRequest) -> Any:
     return request.param
+
+
+@pytest.fixture(params=PYAV)
+def pyav(request: pytest.FixtureRequest) -> PyAVReader:
+    return PYAV[request.param]
 
 
 def fault(reader: Any, path: Path | io.BytesIO) -> Fault:
@@ -117,11 +125,11 @@ def test_an_mp4_cut_before_its_index(tmp_path: Path, film: FilmMaker, reader: An
     [{"muxer": FASTSTART}, {"muxer": FASTSTART, "gop": 250}, {"suffix": "mkv"}, {"suffix": "avi", "video": "mpeg4"}],
     ids=["mp4", "mp4 one GOP", "mkv", "avi"],
 )
-def test_a_film_cut_in_the_middle(tmp_path: Path, film: FilmMaker, settings: dict[str, Any]) -> None:
+def test_a_film_cut_in_the_middle(tmp_path: Path, film: FilmMaker, pyav: PyAVReader, settings: dict[str, Any]) -> None:
     content = film(**settings, audio="mp3").path.read_bytes()
     path = tmp_path / "film"
     path.write_bytes(content[: int(len(content) * 0.6)])
-    with PyAVReader().open(str(path), "the film") as media:
+    with pyav.open(str(path), "the film") as media:
         assert media.frames([0.1, 0.4]).pixels.shape[0] == 2
         assert np.abs(media.sound(0.0, 16_000, 16_000)).max() > 0.3
         for ask in (
@@ -150,14 +158,14 @@ def test_a_modality_that_is_absent(film: FilmMaker, reader: Any) -> None:
 
 
 @pytest.mark.fault("M10")
-def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: FilmMaker) -> None:
+def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: FilmMaker, pyav: PyAVReader) -> None:
     content = bytearray(film(muxer=FASTSTART, audio=None).path.read_bytes())
     begin = content.index(b"mdat")
     middle = begin + (len(content) - begin) // 2
     content[middle : middle + 1500] = bytes(1500)
     path = tmp_path / "film.mp4"
     path.write_bytes(content)
-    with PyAVReader().open(str(path), "the film") as media:
+    with pyav.open(str(path), "the film") as media:
         assert media.frames([0.1, 0.3]).pixels.shape[0] == 2
         with pytest.raises(MediaError) as caught:
             media.frames(np.arange(0.5, 2.3, 0.04).tolist())
@@ -165,7 +173,7 @@ def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: Fi
 
 
 @pytest.mark.fault("A12")
-def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path) -> None:
+def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path, pyav: PyAVReader) -> None:
     path = tmp_path / "sound.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_f32le", rate=16_000, layout="mono")
@@ -174,7 +182,7 @@ def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path) -> None:
         frame = av.AudioFrame.from_ndarray(wave, format="flt", layout="mono")
         frame.sample_rate = 16_000
         container.mux([*stream.encode(frame), *stream.encode(None)])
-    with PyAVReader().open(str(path), "the sound") as media:
+    with pyav.open(str(path), "the sound") as media:
         assert not media.sound(0.0, 4_000, 16_000).any()
         with pytest.raises(MediaError) as caught:
             media.sound(0.4, 4_000, 16_000)

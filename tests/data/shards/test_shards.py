@@ -215,15 +215,11 @@ def test_a_slice_is_a_file(tmp_path_factory: pytest.TempPathFactory, data: bytes
     path.write_bytes(b"<<<" + data + b">>>")
     part, whole = Slice(LocalRanges(str(path)), 3, len(data)), io.BytesIO(data)
     for whence, offset in steps:
-        try:
-            expected = whole.seek(offset, whence)
-        except ValueError:
+        if offset + (0, whole.tell(), len(data))[whence] < 0:  # BytesIO stops at 0, real files refuse
             with pytest.raises(ValueError, match="before the start"):
                 part.seek(offset, whence)
             continue
-        if whence and expected == 0 != part._position + offset:  # BytesIO clips at 0, real files refuse
-            part.seek(0)
-            continue
+        expected = whole.seek(offset, whence)
         assert part.seek(offset, whence) == expected
         assert part.read(17) == whole.read(17)
         assert part.tell() == whole.tell()

@@ -1,0 +1,59 @@
+"""Recomputed, laid out and sharded encoders are the same encoders."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from mmssl.encoder import Encoder
+from mmssl.training.layout import lay_channels_last
+from mmssl.training.recompute import recompute
+
+# Two tables, and word vectors under one linear layer: nothing in a row.
+WITHOUT_BLOCKS = {"TextMean", "TextWords", "TextWords not frozen"}
+
+
+def step(encoder: Encoder, inputs: Tensor) -> dict[str, Tensor]:
+    """Features, gradients and buffers after one training step, which draws dropout."""
+    torch.manual_seed(3)
+    grid = encoder.train()(inputs)
+    (grid * torch.linspace(-1, 1, grid.numel()).view(grid.shape)).sum().backward()
+    gradients = {name: weight.grad for name, weight in encoder.named_parameters() if weight.grad is not None}
+    return {"features": grid.detach(), **gradients, **{f"buffer {name}": b for name, b in encoder.named_buffers()}}
+
+
+def test_blocks_are_parts_of_their_own(label: str, encoder: Encoder) -> None:
+    blocks = encoder.units()
+    assert bool(blocks) == (label not in WITHOUT_BLOCKS)
+    inside = [id(weight) for block in blocks for weight in block.parameters()]
+    assert len(inside) == len(set(inside))
+
+
+def test_recomputed_it_learns_the_same_bit_for_bit(encoder: Encoder, inputs: Tensor) -> None:
+    other = copy.deepcopy(encoder)
+    names = list(encoder.state_dict())
+    recompute(other.units())
+    assert list(other.state_dict()) == names
+    expected, found = step(encoder, inputs), step(other, inputs)
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name
+    # A copy of it computes with its own weights.
+    another = copy.deepcopy(other)
+    with torch.no_grad():
+        for weight in another.parameters():
+            weight.zero_()
+    assert torch.equal(other.eval()(inputs), encoder.eval()(inputs))
+
+
+def test_channels_last_it_is_equal_but_for_rounding(encoder: Encoder, inputs: Tensor) -> None:
+    other = copy.deepcopy(encoder)
+    lay_channels_last(other)
+    formats = {nn.Conv2d: torch.channels_last, nn.Conv3d: torch.channels_last_3d}
+    for module in other.modules():
+        if (wanted := formats.get(type(module))) is not None:
+            assert module.get_parameter("weight").is_contiguous(memory_format=wanted)
+    with torch.no_grad():
+        torch.testing.assert_close(other.eval()(inputs), encoder.eval()(inputs), atol=1e-4, rtol=1e-3)
+    for name, tensor in encoder.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
