@@ -243,6 +243,7 @@ def test_captions_that_overlap_are_all_kept_and_the_nearest_is_chosen(tmp_path: 
         ("m.jsonl", '{"path": "a.wav", "x": ' + "9" * 5000 + "}\n", "line 1 is not JSON"),
         ("m.jsonl", '{"path": "a.wav", "x": ' + "[" * 50_000 + "}\n", "line 1 is not JSON"),
     ],
+    ids=lambda text: text[:40],
 )
 def test_manifests_that_are_wrong(tmp_path: Path, name: str, text: str, said: str) -> None:
     tone(tmp_path / "a.wav")

@@ -209,6 +209,7 @@ def test_text_of_gigabytes_and_pipes(tmp_path: Path, film_bytes: bytes, suffix: 
 @pytest.mark.parametrize(
     "text",
     ['{"a": ' + "9" * 5000 + "}", "[" * 100_000, '{"captions": ' + "[" * 900 + "]" * 900 + "}", '{"a": 1e999999}'],
+    ids=["digits", "nested", "lists", "exponent"],
 )
 def test_json_that_is_hard_to_read(tmp_path: Path, text: str, film_bytes: bytes) -> None:
     (tmp_path / "a.mp4").write_bytes(film_bytes)

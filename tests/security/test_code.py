@@ -17,14 +17,17 @@ from typer.testing import CliRunner
 from mmssl.applications.indexing import build_index
 from mmssl.applications.model import Model
 from mmssl.cli.app import app
+from mmssl.data.recordings import Recording
 from mmssl.data.shard_index import SUFFIX
 from mmssl.data.sources import open_recordings
 from mmssl.data.tar import END, header, padding
 from mmssl.data.tokens import HubTokenizer
 from mmssl.errors import CheckpointError, MmsslError, UsageError
+from mmssl.evaluate.truth import BoxFile
 from mmssl.modules.pretrained import read_weights
 from mmssl.modules.word_vectors import read_word_vectors
 from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.folder import load_run
 
 ROOT = Path(__file__).parents[2]
 Trap = Callable[[], str]
@@ -224,6 +227,69 @@ def test_an_index_does_not_choose_the_program(
     (tmp_path / "CANARY").unlink()
     (run / "recipe.py").write_text(f"{trap()}\n\n")
     assert CliRunner().invoke(app, ["search", str(tmp_path / "index"), "ball"]).exit_code == 2
+
+
+@pytest.mark.fault("R9", "X10")
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "null", "{}", '{"format": "9"}', '{"format": 1}', '{"format": 1, "arguments": [1]}', "[" * 100_000,
+     '{"format": 1, "arguments": {"seed": ' + "9" * 5000 + "}}", b"\xed\xa0\x80", b"\xff\xfe{"],
+    ids=lambda text: str(text)[:30],
+)  # fmt: skip
+def test_hostile_run_folders(tmp_path: Path, trap: Trap, text: str | bytes) -> None:
+    """What describes a run is read before its recipe is run."""
+    (tmp_path / "recipe.py").write_text(trap())
+    (tmp_path / "run.json").write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(CheckpointError, match=r"run\.json: "):
+        load_run(tmp_path)
+
+
+@pytest.mark.fault("T3")
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "null", "[null]", '[{"file": [], "bbox": []}]', '[{"file": "a", "bbox": "abcd"}]', "[" + "9" * 5000,
+     '[{"file": "a", "bbox": [[NaN, 0, 1, 1]]}]', '[{"file": "a", "bbox": [[0, 0, Infinity, 1]]}]', '{"file": 1}',
+     '[{"file": "a", "bbox": [["0", "0", "1", "1"]]}]', '[{"file": "a", "bbox": [[0, 0, 1]]}]'],
+    ids=lambda text: text[:30],
+)  # fmt: skip
+def test_hostile_boxes(tmp_path: Path, text: str) -> None:
+    (tmp_path / "boxes.json").write_text(text)
+    with pytest.raises(UsageError, match=r"boxes\.json: "):
+        BoxFile(str(tmp_path / "boxes.json"))(Recording("a", "mp4"), [0.0])
+
+
+@pytest.mark.fault("S4")
+def test_mutated_indexes_and_headers(tmp_path: Path, film_bytes: bytes, record_property: Callable[..., None]) -> None:
+    """Whatever a few bytes of them become, the right members are read or the shard is named."""
+    count = 60
+    record_property("cases", 2 * count)
+    place = shard(tmp_path / "a.tar", {"a.mp4": film_bytes[:900], "b.mp4": film_bytes[:700], "b.txt": b"a dog"})
+    open_recordings(str(place))
+    index, data = Path(f"{place}{SUFFIX}"), place.read_bytes()
+    whole, rng = index.read_bytes(), np.random.default_rng(0)
+
+    def noise(content: bytes, inside: list[int]) -> bytes:
+        changed = bytearray(content)
+        for spot in rng.choice(inside, rng.integers(1, 4)):
+            changed[spot] = rng.integers(0, 256)
+        return bytes(changed)
+
+    for _ in range(count):
+        index.write_bytes(noise(whole, list(range(len(whole)))))
+        recordings = open_recordings(str(place))
+        assert [found.key for found in recordings] == ["a", "b"]
+        assert recordings[1].captions[0].text == "a dog"
+    heads = [spot for spot in range(len(data)) if data[spot - spot % 512 + 257 :][:5] == b"ustar"]
+    for _ in range(count):
+        index.unlink(missing_ok=True)
+        place.write_bytes(noise(data, heads))
+        try:
+            keys = [found.key for found in open_recordings(str(place))]
+        except MmsslError as error:
+            keys = []
+            told = str(error)
+            assert str(place) in told
+        assert keys in ([], ["a", "b"])
 
 
 PROGRAM = [
