@@ -64,11 +64,14 @@ def read_run_json(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CheckpointError(f"{folder}: no run folder, it has no run.json; give the --out of a training") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: cannot be read or is damaged ({error}); copy it from where it is whole"
         ) from error
-    if content.get("format", 0) > FORMAT:
+    kinds = {"format": int, "arguments": dict}
+    if not isinstance(content, dict) or not all(isinstance(content.get(name), kind) for name, kind in kinds.items()):
+        raise CheckpointError(f"{path}: is damaged, it must hold an object with format and arguments; copy it anew")
+    if content["format"] > FORMAT:
         raise CheckpointError(f"{path}: format {content['format']}, this mmssl reads {FORMAT}; install a newer mmssl")
     return content
 
