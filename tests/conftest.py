@@ -44,7 +44,11 @@ def scored() -> Callable[..., tuple[Side, Side]]:
         keys = (torch.arange(clips) if groups is None else groups).unsqueeze(1)
         everything = torch.ones(clips, candidates, dtype=torch.bool)
         columns = torch.eye(clips * candidates, dtype=scores.dtype).reshape(clips, candidates, -1)
-        rows = Side((scores.new_empty(clips, 0), scores.flatten(1)), everything[:, 0] if row_valid is None else row_valid, keys)
-        return rows, Side((columns,), everything if valid is None else valid, keys.unsqueeze(1).expand(-1, candidates, 1))
+        rows = Side(
+            (scores.new_empty(clips, 0), scores.flatten(1)), everything[:, 0] if row_valid is None else row_valid, keys
+        )
+        return rows, Side(
+            (columns,), everything if valid is None else valid, keys.unsqueeze(1).expand(-1, candidates, 1)
+        )
 
     return sides

@@ -28,7 +28,7 @@ def step(model: Sound, batch: Batch, size: int) -> tuple[Tensor, list[Tensor]]:
     torch.manual_seed(0)
     vectors = in_chunks(model.represent, (batch,), size)
     loss = (vectors["audio"] @ vectors["audio"].T).softmax(1).diagonal().log().mean() + vectors["size"].mean()
-    loss.backward()
+    torch.autograd.backward(loss)
     return loss, [p.grad for p in model.parameters() if p.grad is not None]
 
 
@@ -44,7 +44,9 @@ def test_dropout_drops_the_same_both_times(monkeypatch: pytest.MonkeyPatch) -> N
     batch, one = Batch(audio=torch.randn(10, 6)), Sound(0.5)
     other = copy.deepcopy(one)
     cached = step(one, batch, 4)
-    monkeypatch.setattr("mmssl.modules.cached_gradient.checkpoint", lambda function, *given, use_reentrant: function(*given))
+    monkeypatch.setattr(
+        "mmssl.modules.cached_gradient.checkpoint", lambda function, *given, use_reentrant: function(*given)
+    )
     assert other.rows == []
     kept = step(other, batch, 4)
     assert other.rows == [4, 4, 2]
