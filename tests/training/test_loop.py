@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmssl.errors import CheckpointError, UsageError
 from mmssl.objective import Objective
+from mmssl.objectives.contrastive.info_nce import InfoNCE
 from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.dry_run import dry_run
@@ -85,6 +86,23 @@ def test_two_batches_of_gradient_equal_one_of_twice_the_size(build: Any, tmp_pat
     train(two, tmp_path / "two")
     for name, tensor in one.objective.state_dict().items():
         torch.testing.assert_close(tensor, two.objective.state_dict()[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_in_chunks_trains_like_the_batch(build: Any, tmp_path: Path) -> None:
+    trained: list[Objective] = []
+    for chunk in (0, 3):
+        torch.manual_seed(0)
+        run: Run = build(batch_size=8, dropout=0.0, steps=3).build()
+        encoders: Any = run.objective.encoders
+        objective = InfoNCE(video=encoders["video"], audio=encoders["audio"], dim=8)
+        plan = replace(run.optimization, chunk=chunk)
+        train(replace(run, objective=objective, optimization=plan, evaluations={}), tmp_path / str(chunk))
+        assert objective.chunk == chunk
+        trained.append(objective)
+    for name, tensor in trained[0].state_dict().items():
+        torch.testing.assert_close(tensor, trained[1].state_dict()[name], rtol=1e-4, atol=1e-5)
+    with pytest.raises(UsageError, match="chunk is 2, but Agreement"):
+        train(replace(run, optimization=replace(run.optimization, chunk=2)), tmp_path / "refused")
 
 
 def test_bfloat16_is_close_to_float32(build: Any, tmp_path: Path) -> None:

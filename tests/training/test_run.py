@@ -25,7 +25,7 @@ def test_names_the_field_that_is_out_of_range(build: Any, wrong: dict[str, Any])
     "wrong",
     [
         {"lr": 0.0}, {"warmup": -1}, {"weight_decay": -0.1}, {"clip_norm": -1.0}, {"accumulate": 0}, {"ema": 1.0},
-        {"precision": "fp16"}, {"recompute": True, "compile": True},
+        {"precision": "fp16"}, {"recompute": True, "compile": True}, {"chunk": -1},
     ],
 )  # fmt: skip
 def test_optimization_names_the_field_that_is_out_of_range(wrong: dict[str, Any]) -> None:
