@@ -99,7 +99,7 @@ def test_ten_of_a_hundred_end_the_run_also_when_it_was_stopped_between(build: An
     whole = (tmp_path / "whole" / "left_out.jsonl").read_text()
     assert len(whole.splitlines()) == 10
     # What came after the checkpoint is done again, with the same end after the same step.
-    with pytest.raises(TrainingError, match="step 17: .*10 of the last 100"):
+    with pytest.raises(TrainingError, match=r"step 17: .*10 of the last 100"):
         train(fail_at(recipe.build(), bad, NAN, done=10), tmp_path / "whole", recipe=recipe, resume=True)
     assert (tmp_path / "whole" / "left_out.jsonl").read_text() == whole
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from mmssl.errors import CheckpointError, UsageError
 from mmssl.training import checkpoint
@@ -31,7 +32,7 @@ class Disk:
         self.calls, self.fails, self.number = 0, range(0), errno.ENOSPC
         for place, name in [(os, "fsync"), (os, "open"), (Path, "mkdir"), (Path, "write_text"), (Path, "rename")]:
             monkeypatch.setattr(place, name, self._watched(getattr(place, name)))
-        monkeypatch.setattr(checkpoint, "save_file", self._watched(checkpoint.save_file, SafetensorError))
+        monkeypatch.setattr(checkpoint, "save_file", self._watched(save_file, SafetensorError))
 
     def _watched(self, call: Callable[..., Any], kind: type[Exception] = OSError) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
