@@ -1,5 +1,6 @@
 """The processes of a run, and rows of all of them with the gradient going home; without a group there is just one."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -43,7 +44,41 @@ def gather(rows: Tensor) -> Tensor:
     return gathered
 
 
+def pass_on(*tensors: Tensor) -> Callable[[], tuple[Tensor, ...]]:
+    """Begin to send tensors to the next process of the ring, and to receive those of the one before.
+
+    Args:
+        tensors: of one shape on all processes; they must not change before the end.
+
+    Returns:
+        Waits for the end and gives what came; after W times everything is home again.
+    """
+    if world() == 1:
+        return lambda: tensors
+    going = [tensor.contiguous() for tensor in tensors]
+    coming = [torch.empty_like(tensor) for tensor in going]
+    after, before = (rank() + 1) % world(), (rank() - 1) % world()
+    sends = [distributed.P2POp(distributed.isend, tensor, after, tag=n) for n, tensor in enumerate(going)]
+    receives = [distributed.P2POp(distributed.irecv, tensor, before, tag=n) for n, tensor in enumerate(coming)]
+    requests = distributed.batch_isend_irecv([*sends, *receives])
+
+    def wait() -> tuple[Tensor, ...]:
+        for request in requests:
+            request.wait()
+        going.clear()
+        return tuple(coming)
+
+    return wait
+
+
+def share(keep: Tensor) -> Tensor:
+    """From bools, which of this process's rows count: by this a sum over them becomes its part of the mean over all.
+
+    The parts' mean over processes is the mean of all kept rows, few or many on each; 0 rows count as 1.
+    """
+    return world() / gather(keep.sum().reshape(1)).sum().clamp(min=1).double()
+
+
 def mean(values: Tensor, keep: Tensor) -> Tensor:
     """From `[B]` and `[B]` bool a share whose mean over processes is the mean of all kept rows, few or many on each."""
-    count = gather(keep.sum().reshape(1)).sum().clamp(min=1)
-    return values.masked_fill(~keep, 0).sum() * world() / count
+    return values.masked_fill(~keep, 0).sum() * share(keep).to(values.dtype)

@@ -38,6 +38,7 @@ class Fault(StrEnum):
     TEXT = "text"
     SHARD = "shard"
     NETWORK = "network"
+    TIMEOUT = "timeout"
 
 
 class MediaError(MmsslError):

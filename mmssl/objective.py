@@ -19,12 +19,17 @@ class Objective(nn.Module):
         encoders: modality to `Encoder`.
         heads: modality to a map of features into the shared space, applied at each place: `[..., D]` to `[..., E]`.
         refresh_every: steps between two calls of `refresh`, or None.
+        synchronous: whether it learns from picture and sound of the same instant, so that a decoder that shifts one of
+            them is refused.
+        chunk: clips that pass the encoders at once, 0 for all (`modules/cached_gradient`); None if it needs them all.
         comparable: whether `embed` puts the modalities in one space, so that retrieval between them means something.
     """
 
     encoders: nn.ModuleDict
     heads: nn.ModuleDict
     refresh_every: int | None = None
+    synchronous: bool = False
+    chunk: int | None = None
     comparable: bool = True
 
     def __init__(self, encoders: dict[Modality, Encoder], heads: dict[Modality, nn.Module]) -> None:

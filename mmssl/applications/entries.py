@@ -45,7 +45,7 @@ def entry(
         settings: what else the vectors depend on.
 
     Raises:
-        MediaError: what describes it cannot be read, or it is missing.
+        MediaError: what describes it cannot be read, it is missing, or its name is not UTF-8.
     """
     recording, media = recordings[number], recordings.source(number)
     if isinstance(media, str):
@@ -53,6 +53,8 @@ def entry(
     else:
         with media:
             changed, path = stamp(media), ""
+    if any("\ud800" <= character <= "\udfff" for character in f"{path or member}{source}"):
+        raise MediaError(path or member, Fault.TEXT, "its name is not UTF-8, which no index can keep; rename it")
     cut = (recording.start, recording.end)
     told = repr((changed, cut, recording.captions, recording.label, settings))
     part = "" if cut == (None, None) else f"#{recording.start or 0:g}-{'' if recording.end is None else recording.end}"

@@ -39,21 +39,30 @@ class Scales:
         gain = deviation if gain is None or gain[~mean.isnan()].isnan().any() else gain
         return cls(mean, deviation, gain)
 
-    def fused(self, cosines: Tensor) -> Tensor:
-        """`[M, n]` to `[n]`, higher is better, NaN for a moment that has none of the modalities.
+    def linear(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The score as a sum of weight times cosine plus offset over the modalities of a moment, plus a constant.
 
         The evidence is given on the scale of a cosine: it is the cosine for one modality, and for several what
         evidence that is spread evenly over them would be on their mean scale.
+
+        Returns:
+            weights and offsets `[M]`, 0 for a modality that no moment has, and the constant, a scalar.
         """
         here = ~self.mean.isnan()
-        if not here.any():
-            return torch.full_like(cosines[0], torch.nan)
         mean, deviation = self.mean[here], self.deviation[here]
         d = (self.gain[here] / deviation).clamp(min=_LEAST)
-        standard = (cosines[here] - mean.unsqueeze(1)) / deviation.unsqueeze(1)
-        evidence = (d.unsqueeze(1) * standard - d.square().unsqueeze(1) / 2).nansum(0)
-        evenly = (evidence + d.square().sum() / 2) / d.sum()
-        return torch.where(standard.isnan().all(0), torch.nan, mean.mean() + deviation.mean() * evenly)
+        scale = deviation.mean() / d.sum()
+        weights, offsets = torch.zeros_like(self.mean), torch.zeros_like(self.mean)
+        weights[here] = scale * d / deviation
+        offsets[here] = -scale * d * (mean / deviation + d / 2)
+        return weights, offsets, mean.mean() + scale * d.square().sum() / 2
+
+    def fused(self, cosines: Tensor) -> Tensor:
+        """`[M, n]` to `[n]`, higher is better, NaN for a moment that has none of the modalities."""
+        weights, offsets, constant = (part.unsqueeze(-1) for part in self.linear())
+        here = ~self.mean.isnan()
+        score = (weights * cosines + offsets)[here].nansum(0) + constant
+        return torch.where(cosines[here].isnan().all(0), torch.nan, score)
 
 
 def gain(asked: Tensor, answered: Tensor, *, same: bool) -> Tensor:

@@ -13,6 +13,7 @@ from mmssl.applications.model import Model
 from mmssl.applications.moments import IndexedRecording, MomentIndex, Moments
 from mmssl.applications.read_ahead import read_ahead
 from mmssl.applications.search import make_index
+from mmssl.applications.sharded_index import ShardedIndex, process
 from mmssl.batch import Modality
 from mmssl.data.skipped import Skipped
 from mmssl.data.sources import open_recordings
@@ -30,6 +31,7 @@ class IndexReport:
         unchanged: that were in already.
         removed: that the source no longer holds.
         skipped: lines about those that could not be read; empty if all is well.
+        ledger: where all of those are named; None for a server.
         recalls: of each direction that is not searched exactly; empty when all are.
     """
 
@@ -39,6 +41,7 @@ class IndexReport:
     unchanged: int
     removed: int
     skipped: Sequence[str]
+    ledger: Path | None
     recalls: Mapping[str, float]
 
 
@@ -89,6 +92,9 @@ def build_index(
     Windows are as long as the clips that the model was trained on; a shorter recording is one window. A caption with
     times belongs to the windows that it meets, one without to all of them.
 
+    Several processes, under torchrun or as a job array with RANK and WORLD_SIZE, share the recordings; each writes an
+    index of its own within the folder.
+
     Args:
         model: whose vectors they are.
         source: as for `open_recordings`.
@@ -109,9 +115,11 @@ def build_index(
     stride = model.format.seconds / 2 if stride is None else stride
     recordings, name = open_recordings(source), absolute(source)
     index = make_index(place, model.fingerprint, "" if model.folder is None else str(model.folder.resolve()))
-    skipped = _ledger(place)
+    skipped = _ledger(index)
     settings = f"{model.format.seconds} {stride} {' '.join(wanted)}"
     known, members, present, unchanged = index.known(), recordings.all_keys(), set[str](), 0
+    rank, world = process()
+    held = index.held() if isinstance(index, ShardedIndex) else {}
 
     def readers() -> Iterator[Iterator[Piece]]:
         nonlocal unchanged
@@ -120,11 +128,14 @@ def build_index(
             try:
                 found = entry(recordings, number, name, member, settings)
             except MediaError as error:
-                yield iter([Piece(None, done=1.0, fault=error)])
+                # Every process meets it, one tells.
+                yield iter([Piece(None, done=1.0, fault=error if number % world == rank else None)])
                 continue
             present.add(found[1].key)
             if known.get(found[1].key) == found[1].fingerprint:
                 unchanged += 1
+                yield iter([Piece(None, done=1.0)])
+            elif isinstance(index, ShardedIndex) and not index.owner(found[1].key, held):
                 yield iter([Piece(None, done=1.0)])
             else:
                 yield cutter.pieces(recordings, number, found)
@@ -149,6 +160,7 @@ def build_index(
         unchanged=unchanged,
         removed=len(gone),
         skipped=skipped.summary(),
+        ledger=skipped.file,
         recalls=index.recalls(),
     )
 
@@ -169,9 +181,9 @@ def _checked(model: Model, stride: float | None, modalities: Sequence[Modality] 
     return wanted
 
 
-def _ledger(place: str) -> Skipped:
+def _ledger(index: MomentIndex) -> Skipped:
     """Of this time only: what was repaired since the last is no longer named."""
-    if "://" in place:
-        return Skipped(None, 1.0)
-    (Path(place) / "skipped.jsonl").unlink(missing_ok=True)
-    return Skipped(Path(place), 1.0)
+    folder: Path | None = getattr(index, "folder", None)  # a server has none
+    if folder is not None:
+        (folder / "skipped.jsonl").unlink(missing_ok=True)
+    return Skipped(folder, 1.0)

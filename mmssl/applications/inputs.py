@@ -1,5 +1,7 @@
 """What a person has at hand (words, arrays, pictures) in the form that a model reads."""
 
+import struct
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +14,14 @@ from torch.nn import functional
 
 from mmssl.batch import Batch
 from mmssl.data.clip import ClipFormat
+from mmssl.data.decode.access import checked
 from mmssl.errors import Fault, MediaError, UsageError
 
 Array = NDArray[np.generic] | Tensor
+# Of Pillow's forty: others hand the file to another program (EPS to Ghostscript), or nobody has looked at in years.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+PIXELS = 100_000_000  # of one picture; the largest sensors of phones have more, and 0.3 GB is enough for a question
+LARGEST = 1 << 29  # bytes of its file
 
 
 def text_batch(texts: Sequence[str], format: ClipFormat) -> Batch:
@@ -52,14 +59,23 @@ def image_batch(image: str | Path | Image.Image | Array, format: ClipFormat) -> 
 
 
 def _opened(path: Path) -> Image.Image:
+    name = str(path)
+    place = checked(name, name, LARGEST)
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused below, at a lower limit
+            image = Image.open(place if isinstance(place, str) else name, formats=FORMATS)
+        with image:
+            if image.width * image.height > PIXELS:
+                detail = f"a picture of {image.width}x{image.height}, the limit is {PIXELS} pixels; scale it down"
+                raise MediaError(name, Fault.TOO_LARGE, detail)
             image.load()
-            return image.copy()
-    except FileNotFoundError as error:
-        raise MediaError(str(path), Fault.MISSING, "there is no such picture; check the path") from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-        raise MediaError(str(path), Fault.UNRECOGNIZED, f"not a picture that can be read ({error})") from error
+            return image
+    except Image.DecompressionBombError as error:
+        raise MediaError(name, Fault.TOO_LARGE, "a picture of far too many pixels; scale it down") from error
+    # Pillow calls a damaged chunk of a PNG a SyntaxError, and text that unpacks to too much a ValueError.
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise MediaError(name, Fault.UNRECOGNIZED, f"not a picture that can be read ({error!s:.200})") from error
 
 
 def video_batch(video: Array, format: ClipFormat) -> Batch:

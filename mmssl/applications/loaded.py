@@ -1,16 +1,18 @@
-"""The vectors of one modality of an index in memory, and the search over several of them."""
+"""Indexes as a search sees them: the vectors of all modalities, and one ranking over several of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 from torch import Tensor
 
+from mmssl.applications.best import Best, Part, Questions
 from mmssl.applications.fusion import SAMPLE, Scales, gain
 from mmssl.applications.nearest import Nearest
+from mmssl.batch import Modality
 
+LEAST_RECALL = 0.95  # an approximate search that finds less than this of what is true is not used
 # Moments that each modality gives at least, before their scores are joined: the best in both is the very best in none.
 _CANDIDATES = 1_000
 _TRIALS = 50
@@ -18,92 +20,125 @@ _TRIALS = 50
 
 @dataclass(frozen=True)
 class Loaded:
-    """One modality.
+    """One index.
 
     Attributes:
-        nearest: over the moments that have it.
-        rows: `[p]`, their places among all moments, ascending.
-        places: `[n, 2]`, segment and row of all moments.
+        places: `[n, 2]`, segment and row of each moment.
+        parts: of each modality, all over the n moments.
+        engines: approximate searches, of the modalities that have one.
+        recalls: measured, of each direction (`direction`), of the engines.
     """
 
-    nearest: Nearest
-    rows: Tensor
     places: Tensor
+    parts: Mapping[Modality, Part]
+    engines: Mapping[Modality, Nearest] = field(default_factory=dict)
+    recalls: Mapping[str, float] = field(default_factory=dict)
 
-    @classmethod
-    def over(cls, vectors: Tensor, places: Tensor, engine: Path) -> Self:
-        """From vectors `[n, E]` with NaN where a moment lacks it; `engine` is where a faiss index is kept."""
-        rows = (~vectors[:, 0].isnan()).nonzero()[:, 0]
-        present = vectors if len(rows) == len(vectors) else vectors[rows]
-        return cls(Nearest.over(present, places[rows], engine), rows, places)
+    def approximate(self, asked: Modality | None, modalities: Sequence[Modality]) -> bool:
+        """Whether the engines were seen to find enough in this direction."""
+        measured = 0.0 if asked is None else self.recalls.get(direction(asked, modalities), 0.0)
+        return measured >= LEAST_RECALL and all(m in self.engines for m in modalities)
 
-    def cosines(self, query: Tensor, moments: Tensor) -> Tensor:
-        """Of `query` `[E]` with the given moments, `[n]`; NaN where they lack the modality."""
-        if len(moments) < len(self.places):
-            return self.rows_of(moments) @ query
-        found = torch.full((len(self.places),), torch.nan)
-        found[self.rows] = self.nearest.scores(query).float()
-        return found
 
-    def rows_of(self, moments: Tensor) -> Tensor:
-        """Vectors of the given moments, `[n, E]`; NaN where they lack the modality."""
-        vectors = self.nearest.vectors
-        if not len(self.rows):
-            return torch.full((len(moments), vectors.shape[1]), torch.nan)
-        place = torch.searchsorted(self.rows, moments).clamp(max=len(self.rows) - 1)
-        here = (self.rows[place] == moments).unsqueeze(1)
-        return torch.where(here, vectors[place], torch.nan)
+def direction(asked: Modality, modalities: Sequence[Modality]) -> str:
+    """Its name, such as `text->video,audio`."""
+    return f"{asked}->{','.join(modalities)}"
 
-    @staticmethod
+
+class Ranking:
+    """One ranking over the moments of one or several indexes, as if they were one.
+
+    Args:
+        indexes: at least one.
+        exact: look at every moment, also where an engine could be used.
+    """
+
+    def __init__(self, indexes: Sequence[Loaded], *, exact: bool = False) -> None:
+        self._indexes, self._exact = indexes, exact
+        self._starts = torch.tensor([0, *(len(index.places) for index in indexes)]).cumsum(0)
+        self._sample = cache(self._sampled)
+
     def search(
-        parts: Sequence["Loaded"], query: Tensor, count: int, asked: "Loaded | None" = None, *, exact: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """The `count` best scores over the modalities of one index, best first, and (segment, row) `[count, 2]`.
+        self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The best moments, best first; of equal scores the one of the earlier index, segment and row.
 
         Args:
-            parts: the modalities.
             query: `[E]`.
             count: at most.
+            modalities: to compare with.
             asked: the modality that the query is of.
-            exact: look at every moment, whatever their number.
+
+        Returns:
+            scores `[k]`, which index each is of `[k]`, and its segment and row there `[k, 2]`.
         """
-        places = parts[0].places
-        if not len(places):
-            return torch.empty(0), places
-        sample = torch.linspace(0, len(places) - 1, min(SAMPLE, len(places))).long()
+        nothing = torch.empty(0), torch.empty(0, dtype=torch.long), torch.empty(0, 2, dtype=torch.long)
+        total = int(self._starts[-1])
+        if not total:
+            return nothing
         wanted = query.float().cpu()
-        if exact or all(part.nearest.engine is None for part in parts):
-            moments = torch.arange(len(places))
-        else:
-            wide = max(4 * count, _CANDIDATES)
-            found = [part.rows[part.nearest.search(wanted, wide)[1]] for part in parts]
-            moments = torch.unique(torch.cat(found))
-        cosines = torch.stack([part.cosines(wanted, moments) for part in parts])
-        scores = _scales(parts, wanted, sample, asked).fused(cosines)
-        there = ~scores.isnan()
-        best = scores[there].topk(min(count, int(there.sum())))
-        return best.values, places[moments[there][best.indices]]
+        scales = self._scales(wanted, modalities, asked)
+        here = (~scales.mean.isnan()).nonzero()[:, 0]
+        if not len(here):
+            return nothing
+        weights, offsets, constant = scales.linear()
+        there = [modalities[number] for number in here.tolist()]
+        best = Best(Questions(weights[here, None] * wanted[None, None], offsets[None, here]), min(count, total))
+        for index, start in zip(self._indexes, self._starts.tolist(), strict=False):
+            if not self._exact and index.approximate(asked, modalities):
+                found = [index.engines[m].search(wanted, max(4 * count, _CANDIDATES)) for m in there]
+                moments = torch.unique(torch.cat(found))
+                best.offer([index.parts[m].vectors.take(moments) for m in there], start + moments)
+            else:
+                best.over([index.parts[m] for m in there], start)
+        scores, numbers = best.sorted()[0]
+        owners = torch.searchsorted(self._starts, numbers, right=True) - 1
+        places = [
+            self._indexes[owner].places[number - int(self._starts[owner])]
+            for owner, number in zip(owners.tolist(), numbers.tolist(), strict=True)
+        ]
+        return scores + constant, owners, torch.stack(places) if places else nothing[2]
+
+    def _sampled(self, modality: Modality) -> Tensor:
+        """`[n, E]` of moments evenly over all indexes."""
+        total = int(self._starts[-1])
+        sample = torch.linspace(0, total - 1, min(SAMPLE, total)).long()
+        owners = torch.searchsorted(self._starts, sample, right=True) - 1
+        return torch.cat(
+            [
+                index.parts[modality].vectors.take(sample[owners == number] - self._starts[number])
+                for number, index in enumerate(self._indexes)
+                if len(index.places)
+            ]
+        )
+
+    def _scales(self, query: Tensor, modalities: Sequence[Modality], asked: Modality | None) -> Scales:
+        rows = [self._sample(modality) for modality in modalities]
+        cosines = torch.stack([vectors @ query for vectors in rows])
+        if asked is None or len(modalities) == 1 or self._sample(asked)[:, 0].isnan().all():
+            return Scales.of(cosines)
+        own = self._sample(asked)
+        gains = [gain(own, vectors, same=m == asked) for m, vectors in zip(modalities, rows, strict=True)]
+        return Scales.of(cosines, torch.stack(gains))
 
 
-def _scales(parts: Sequence[Loaded], query: Tensor, sample: Tensor, asked: Loaded | None) -> Scales:
-    rows = [part.rows_of(sample) for part in parts]
-    cosines = torch.stack([vectors @ query for vectors in rows])
-    if asked is None or not len(asked.rows) or len(parts) == 1:
-        return Scales.of(cosines)
-    pairs = zip(parts, rows, strict=True)
-    own = asked.rows_of(sample)
-    return Scales.of(cosines, torch.stack([gain(own, vectors, same=part is asked) for part, vectors in pairs]))
+def measured_recall(index: Loaded, modalities: Sequence[Modality], asked: Modality) -> float:
+    """Share of the true ten best moments that the engines find, over at most 50 of the index's own vectors as queries.
 
-
-def measured_recall(parts: Sequence[Loaded], asked: Loaded) -> float:
-    """Share of the true ten best moments that a search finds, over at most 50 of the index's own vectors as queries."""
-    queries = asked.nearest.vectors
-    chosen = queries[torch.linspace(0, len(queries) - 1, min(_TRIALS, len(queries))).long()]
+    Args:
+        index: with engines of the modalities.
+        modalities: that are searched.
+        asked: whose vectors are the queries.
+    """
+    trusted = Loaded(index.places, index.parts, index.engines, {direction(asked, modalities): 1.0})
+    there = index.parts[asked].vectors.there.nonzero()[:, 0]
+    chosen = there[torch.linspace(0, len(there) - 1, min(_TRIALS, len(there))).long()]
+    quick, true = Ranking([trusted]), Ranking([index], exact=True)
     found, wanted = 0, 0
-    for query in chosen:
+    for query in index.parts[asked].vectors.take(chosen):
         best, truth = (
-            {tuple(place) for place in Loaded.search(parts, query, 10, asked, exact=exact)[1].tolist()}
-            for exact in (False, True)
+            {tuple(place) for place in ranking.search(query, 10, modalities, asked)[2].tolist()}
+            for ranking in (quick, true)
         )
         found, wanted = found + len(best & truth), wanted + len(truth)
     return found / max(wanted, 1)

@@ -5,21 +5,24 @@ commit is the moment at which they exist: a crash before it leaves a segment tha
 A segment that a commit orphans is swept by a later writer, when no reader can still see the rows that named it.
 """
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
-import torch
 from torch import Tensor
 
-from mmssl.applications.loaded import Loaded, measured_recall
+from mmssl.applications.loaded import Loaded, Ranking
 from mmssl.applications.moments import Hit, IndexedRecording, Moments
-from mmssl.applications.segments import read_segment, segment_file, sweep, write_segment
-from mmssl.batch import MODALITIES, Modality
+from mmssl.applications.opening import Mapped, try_engines
+from mmssl.applications.segments import segment_file, sweep, write_segment
+from mmssl.batch import Modality
 from mmssl.errors import CheckpointError, MmsslError, UsageError
 
 FORMAT = 1
+DATABASE = "moments.sqlite"
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings (
@@ -61,7 +64,7 @@ class LocalIndex:
     """
 
     def __init__(self, folder: Path, model: str | None = None, run: str = "") -> None:
-        database = folder / "moments.sqlite"
+        database = folder / DATABASE
         if model is None and not database.is_file():
             raise UsageError(f"{folder}: no index there; make one with: mmssl index RUN DATA --out {folder}")
         if folder.exists() and not folder.is_dir():
@@ -72,7 +75,7 @@ class LocalIndex:
             raise UsageError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
         self.folder = folder
         self._database = database
-        self._loaded: dict[Modality, Loaded] = {}
+        self._loaded: tuple[Loaded, Ranking] | None = None
         self._revision = ""
         self._open(model, run)
 
@@ -81,7 +84,8 @@ class LocalIndex:
             with self._writing() as connection:
                 for statement in TABLES.split(";"):
                     connection.execute(statement)
-                about = {"format": str(FORMAT), "model": model, "revision": "0"}
+                # What is kept beside this database is of this one, not of one that was here before.
+                about = {"format": str(FORMAT), "model": model, "revision": "0", "identity": uuid4().hex}
                 connection.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", about.items())
         with self._reading() as connection:
             told = dict(connection.execute("SELECT name, value FROM about"))
@@ -173,38 +177,33 @@ class LocalIndex:
         connection.execute("DELETE FROM segments WHERE id NOT IN (SELECT segment FROM moments)")
         connection.execute("UPDATE about SET value = value + 1 WHERE name = 'revision'")
 
-    def _load(self, modalities: Sequence[Modality]) -> list[Loaded]:
-        """Vectors of the modalities as the index now is, read once."""
+    def loaded(self) -> Loaded:
+        """As the index now is, opened once; vectors stay on the disk until they are needed."""
         with self._reading() as connection:
-            (revision,) = connection.execute("SELECT value FROM about WHERE name = 'revision'").fetchone()
-            if revision != self._revision:
-                self._loaded.clear()
-                self._revision = revision
-            missing = [m for m in modalities if m not in self._loaded]
-            if missing:
-                kept = connection.execute("SELECT segment, row FROM moments ORDER BY segment, row").fetchall()
-                places = torch.tensor(kept, dtype=torch.int64).reshape(-1, 2)
-                vectors = {modality: self._vectors(modality, places) for modality in missing}
-        for modality in missing:
-            self._loaded[modality] = Loaded.over(vectors[modality], places, self.folder / f"nearest-{modality}")
-        return [self._loaded[modality] for modality in modalities]
-
-    def _vectors(self, modality: Modality, places: Tensor) -> Tensor:
-        """`[n, E]` of the moments at (segment, row) `[n, 2]`, in their order; NaN where they lack it."""
-        numbers, counts = torch.unique_consecutive(places[:, 0], return_counts=True)
-        parts = torch.split(places[:, 1], counts.tolist())
-        read = (read_segment(segment_file(self.folder, n), modality) for n in numbers.tolist())
-        return torch.cat([rows[part] for rows, part in zip(read, parts, strict=True)] or [torch.empty(0, 1)])
+            told = dict(connection.execute("SELECT name, value FROM about"))
+            revision = f"{told.get('identity', '')}/{told['revision']}"
+            if self._loaded is not None and revision == self._revision:
+                return self._loaded[0]
+            statement = "SELECT segment, row FROM moments ORDER BY segment, row"
+            # Within the transaction, lest a writer sweeps the files.
+            mapped = Mapped.of(self.folder, revision, lambda: connection.execute(statement).fetchall())
+        loaded = mapped.loaded(json.loads(told.get("recalls", "{}")))
+        self._loaded, self._revision = (loaded, Ranking([loaded])), revision
+        return loaded
 
     def search(
         self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
     ) -> list[Hit]:
-        """Exact while small; see `Nearest`."""
-        loaded = self._load([*modalities, *([] if asked is None else [asked])])
-        parts = loaded[: len(modalities)]
-        scores, places = Loaded.search(parts, query, count, None if asked is None else loaded[-1])
+        """Exact unless an approximate search was measured to find enough; see `recalls`."""
+        self.loaded()
+        assert self._loaded is not None
+        scores, _, places = self._loaded[1].search(query, count, modalities, asked)
+        return self.hits(scores.tolist(), places.tolist())
+
+    def hits(self, scores: Sequence[float], places: Sequence[tuple[int, int]]) -> list[Hit]:
+        """The moments at (segment, row), without those that were removed meanwhile."""
         with self._reading() as connection:
-            found = (self._hit(connection, s, *p) for s, p in zip(scores.tolist(), places.tolist(), strict=True))
+            found = (self._hit(connection, s, *p) for s, p in zip(scores, places, strict=True))
             return [hit for hit in found if hit is not None]
 
     @staticmethod
@@ -219,14 +218,11 @@ class LocalIndex:
         return Hit(score, start, end, IndexedRecording(*recording), caption or recording[-1])
 
     def recalls(self) -> Mapping[str, float]:
-        """Of searching pictures, sounds and both with vectors of each modality, where that is not exact."""
-        loaded = dict(zip(MODALITIES, self._load(MODALITIES), strict=True))
-        there = [modality for modality in MODALITIES if len(loaded[modality].rows)]
-        searched = [m for m in there if m != "text" and loaded[m].nearest.engine is not None]
-        ways = [[m] for m in searched] + ([searched] if len(searched) > 1 else [])
-        return {
-            f"{asked}->{','.join(way)}": measured_recall([loaded[m] for m in way], loaded[asked])
-            for asked in there
-            for way in ways
-            if way != [asked]
-        }
+        """As `try_engines`; what finds too little is not used by later searches."""
+        loaded = self.loaded()
+        measured = try_engines(loaded, self.folder)
+        if measured or loaded.recalls:
+            with self._writing() as connection:
+                connection.execute("INSERT OR REPLACE INTO about VALUES ('recalls', ?)", (json.dumps(measured),))
+            self._loaded = None
+        return measured

@@ -1,6 +1,6 @@
 """All evaluations that a model and some data allow, with what was looked at kept for pictures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -8,14 +8,17 @@ import torch
 
 from mmssl.applications.model import Model
 from mmssl.data.clips import Clips
+from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
-from mmssl.evaluate.correspondence import Correspondence
+from mmssl.errors import Fault
+from mmssl.evaluate import correspondence
+from mmssl.evaluate.correspondence import PairGatherer
 from mmssl.evaluate.evidence import Evidence
-from mmssl.evaluate.held_out import middle
+from mmssl.evaluate.held_out import Gatherer, asked_for, look, middle
 from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.evaluate.truth import BoxFile, GroundTruth, WorldTruth
-from mmssl.evaluate.vectors import HeldOut, embed_held_out
+from mmssl.evaluate.vectors import HeldOut, VectorGatherer
 
 _LOOKED_AT = 200  # recordings in which truth is sought before it is taken for absent
 
@@ -31,6 +34,7 @@ class Measured:
         evidence: heat maps; None without localization.
         truth: of localization.
         left_out: evaluations that were not made, with the reason.
+        unreadable: recordings that could not be read, with fault and detail; they are on no side of any number.
     """
 
     numbers: Mapping[str, float]
@@ -39,6 +43,7 @@ class Measured:
     evidence: Evidence | None = None
     truth: GroundTruth | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, tuple[Fault, str]] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -46,55 +51,67 @@ def measure(
     model: Model,
     source: str,
     *,
+    validation: str | None = None,
     boxes: str | None = None,
     limit: int = 0,
     batch_size: int = 32,
     workers: int = 0,
     language: str = "",
-    begun: Callable[[str], None] = lambda name: None,
 ) -> Measured:
-    """Retrieval, correspondence and localization, each where it can be made.
+    """Retrieval, correspondence and localization, each where it can be made; each film is decoded once.
 
     Args:
         model: to measure.
         source: held-out recordings.
-        boxes: file of boxes (see `BoxFile`); without, the truth beside the clips of the synthetic world.
-        limit: recordings at most; 0 takes all.
+        validation: other recordings, on which the thresholds of heat maps are fixed; None: halves of `source` fix
+            each other's.
+        boxes: file of boxes (see `BoxFile`) of both; without, the truth beside the clips of the synthetic world.
+        limit: recordings at most, of each; 0 takes all.
         batch_size: clips at once.
         workers: processes that decode.
         language: ISO 639-1, of captions; "" takes all, and each alone where there are several.
-        begun: called with the name of each evaluation before it is made.
 
     Raises:
         UsageError: the source is not there.
         EvaluationError: a number would say nothing.
     """
+    objective, name = model.objective, type(model.objective).__name__
     clips = replace(model.run.data, source=source, language=language)
-    numbers: dict[str, float] = {}
+    opened, skipped = middle(clips), Skipped(limit=1.0)
     left_out: dict[str, str] = {}
-    held, evidence, truth = None, None, None
-    name, both = type(model.objective).__name__, {"video", "audio"} <= set(model.modalities)
-    if not model.objective.comparable:
+    truth: GroundTruth = BoxFile(boxes) if boxes is not None else WorldTruth()
+    localization = Localization(clips=clips, truth=truth)
+    vectors = VectorGatherer(objective, opened) if objective.comparable else None
+    pairs = evidence = None
+    if vectors is None:
         left_out["retrieval"] = f"{name} does not put its modalities into one space"
-    else:
-        begun("retrieval")
-        retrieval = Retrieval(clips=clips)
-        held = embed_held_out(model.objective, middle(clips), batch_size=batch_size, limit=limit, workers=workers)
-        numbers |= retrieval.judged(held)
-    if not both:
+    if not {"video", "audio"} <= set(model.modalities):
         left_out["correspondence"] = left_out["localization"] = "the model lacks picture or sound"
-        return Measured(numbers, clips, held, left_out=left_out)
-    begun("correspondence")
-    numbers |= Correspondence(clips=clips, limit=limit, batch_size=batch_size, workers=workers)(model.objective)
-    truth = BoxFile(boxes) if boxes is not None else WorldTruth()
-    if boxes is None and not _has_truth(clips):
-        left_out["localization"] = "nothing says where in view it sounds; give --boxes"
-        return Measured(numbers, clips, held, left_out=left_out)
-    begun("localization")
-    localization = Localization(clips=clips, truth=truth, limit=limit, batch_size=batch_size // 2 or 1, workers=workers)
-    evidence = localization.evidence(model.objective)
-    numbers |= localization.judged(evidence)
-    return Measured(numbers, clips, held, evidence, truth, left_out)
+    else:
+        pairs = PairGatherer(objective)
+        if boxes is None and not _has_truth(clips):
+            left_out["localization"] = "nothing says where in view it sounds; give --boxes"
+        else:
+            evidence = localization.gatherer(objective, opened)
+    gatherers: list[Gatherer] = [gatherer for gatherer in (vectors, pairs, evidence) if gatherer is not None]
+    look(gatherers, objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
+    asked = asked_for(opened, limit)
+    numbers: dict[str, float] = {}
+    held = None if vectors is None else vectors.held(asked)
+    if held is not None:
+        numbers |= Retrieval(clips=clips).judged(held)
+    if pairs is not None:
+        numbers |= correspondence.judged(pairs.pairs(), asked)
+    seen = None if evidence is None else evidence.evidence(asked)
+    if seen is not None:
+        fixing = None
+        if validation is not None:
+            other = middle(replace(clips, source=validation))
+            known = localization.gatherer(objective, other)
+            look([known], objective, other, batch_size, limit=limit, workers=workers)
+            fixing = known.evidence(asked_for(other, limit))
+        numbers |= localization.judged(seen, fixing)
+    return Measured(numbers, clips, held, seen, truth if seen is not None else None, left_out, skipped.reasons)
 
 
 def _has_truth(clips: Clips) -> bool:

@@ -35,7 +35,7 @@ def load(folder: str | Path, device: str = "auto") -> "Model":
     """The model of a run folder, ready to use.
 
     Args:
-        folder: the `--out` of a training.
+        folder: the `--out` of a training. Its `recipe.py` is run: load folders of people whom you trust.
         device: auto, cpu, cuda or cuda:1.
 
     Raises:

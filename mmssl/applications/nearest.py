@@ -1,65 +1,59 @@
-"""The rows of a matrix nearest to a vector: exact while it is small, faiss above."""
+"""An approximate index of faiss over the vectors of one modality, for archives that are too large to scan."""
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-EXACT_LIMIT = 1_000_000  # rows; below, one product with the matrix is quick enough and never misses
-_CHUNK = 65_536  # rows a product, so that nothing of the matrix is copied
+from mmssl.applications.vectors import Vectors
+
+_CHUNK = 65_536  # rows that are added at once
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """Search by dot product over rows `[n, E]`.
+    """Search by dot product.
 
     Attributes:
-        vectors: the rows.
-        engine: a faiss index over them, or None for an exact search.
+        engine: of faiss.
+        moments: `[p]`, of its rows.
     """
 
-    vectors: Tensor
-    engine: Any = None
+    engine: Any
+    moments: Tensor
 
     @classmethod
-    def over(cls, vectors: Tensor, names: Tensor, place: Path, exact_limit: int | None = None) -> Self:
-        """Exact up to `exact_limit` rows; above, the faiss index at `place`, built or added to when it lacks rows.
+    def kept(cls, vectors: Vectors, names: Tensor, place: Path) -> Self | None:
+        """The one at `place`, None when it is not of all these vectors.
 
         Args:
-            vectors: the rows, `[n, E]`.
-            names: `[n, 2]` int64, what each row is; rows of one name never change.
-            place: where the engine is kept, without extension.
-            exact_limit: rows; `EXACT_LIMIT` when None.
+            vectors: of n moments.
+            names: `[n, 2]` int64, what each moment is; vectors of one name never change.
+            place: where it is kept, without extension.
         """
-        if len(vectors) <= (EXACT_LIMIT if exact_limit is None else exact_limit):
-            return cls(vectors)
-        engine, done = _kept(names, place)
-        if done < len(vectors):
-            engine = _built(vectors, engine, done)
-            _keep(engine, names, place)
-        return cls(vectors, engine)
+        moments = vectors.there.nonzero()[:, 0]
+        engine, done = _kept(names[moments], place)
+        return cls(engine, moments) if engine is not None and done == len(moments) else None
 
-    def search(self, query: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """`[E]` to the `count` best scores and their rows, best first."""
-        if self.engine is None:
-            return self.exact(query, count)
-        scores, rows = self.engine.search(query.float().cpu().numpy()[None], min(count, len(self.vectors)))
+    @classmethod
+    def built(cls, vectors: Vectors, names: Tensor, place: Path) -> Self:
+        """As `kept`, built or added to when it is missing or lacks rows."""
+        moments = vectors.there.nonzero()[:, 0]
+        engine, done = _kept(names[moments], place)
+        if done < len(moments):
+            engine = _added(vectors, moments[done:], engine)
+            _keep(engine, names[moments], place)
+        return cls(engine, moments)
+
+    def search(self, query: Tensor, count: int) -> Tensor:
+        """`[E]` to at most `count` moments, the best first."""
+        _, rows = self.engine.search(query.float().cpu().numpy()[None], min(count, len(self.moments)))
         found = torch.from_numpy(rows[0])
-        return torch.from_numpy(scores[0])[found >= 0], found[found >= 0]
-
-    def scores(self, query: Tensor) -> Tensor:
-        """`[E]` to the product with every row, `[n]`."""
-        wanted = query.to(self.vectors.dtype).cpu()
-        parts = [self.vectors[row : row + _CHUNK] @ wanted for row in range(0, len(self.vectors), _CHUNK)]
-        return torch.cat(parts) if parts else torch.empty(0)
-
-    def exact(self, query: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """As `search`, by looking at every row."""
-        best = self.scores(query).topk(min(count, len(self.vectors)))
-        return best.values, best.indices
+        return self.moments[found[found >= 0]]
 
 
 def _files(place: Path) -> tuple[Path, Path]:
@@ -67,8 +61,6 @@ def _files(place: Path) -> tuple[Path, Path]:
 
 
 def _digest(names: Tensor) -> str:
-    from hashlib import sha256
-
     return sha256(names.contiguous().numpy().tobytes()).hexdigest()
 
 
@@ -100,14 +92,14 @@ def _keep(engine: Any, names: Tensor, place: Path) -> None:
     told.replace(about)
 
 
-def _built(vectors: Tensor, engine: Any, done: int) -> Any:
+def _added(vectors: Vectors, moments: Tensor, engine: Any) -> Any:
     """HNSW with 32 links: of faiss's own kinds the one that keeps its recall without training, and can be added to."""
     import faiss
 
     if engine is None:
-        engine = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+        engine = faiss.IndexHNSWFlat(vectors.dim, 32, faiss.METRIC_INNER_PRODUCT)
         engine.hnsw.efConstruction = 100
     engine.hnsw.efSearch = 128
-    for row in range(done, len(vectors), _CHUNK):
-        engine.add(vectors[row : row + _CHUNK].float().numpy())
+    for some in torch.split(moments, _CHUNK):
+        engine.add(vectors.take(some).numpy())
     return engine

@@ -14,6 +14,7 @@ from torch.nn import functional
 from mmssl.applications.heatmap import Scale, overlay, peak, ring
 from mmssl.applications.measure import Measured
 from mmssl.applications.model import Model
+from mmssl.applications.sheet import drawable
 from mmssl.evaluate.evidence import at_frames, shown, views
 from mmssl.evaluate.held_out import held_out, middle
 from mmssl.evaluate.ranks import ExpectedTies, place_embeddings
@@ -100,7 +101,7 @@ def heat_examples(model: Model, measured: Measured, path: Path) -> None:
     for plot, (picture, mask, key) in zip(axes[0], found, strict=False):
         plot.imshow(picture)
         plot.contour(mask.numpy(), levels=[0.5], colors="#35d0ff", linewidths=1.5)
-        plot.set_title(key[-24:], fontsize=8)
+        plot.set_title(drawable(key[-24:]), fontsize=8, parse_math=False)  # a key with $ is no formula
         plot.axis("off")
     made.savefig(path)
 

@@ -9,6 +9,7 @@ from mmssl.applications.local_index import LocalIndex
 from mmssl.applications.moments import Hit, MomentIndex
 from mmssl.applications.qdrant_index import QdrantIndex
 from mmssl.applications.qdrant_server import connect
+from mmssl.applications.sharded_index import ShardedIndex, folders, process
 from mmssl.batch import Modality
 from mmssl.errors import UsageError
 
@@ -16,7 +17,7 @@ _SPARE = 8  # times as many moments are fetched as asked for, since overlapping 
 
 
 def open_index(place: str, model: str | None = None) -> MomentIndex:
-    """What `mmssl index` made: a folder, or the Qdrant collection of an `http://` address.
+    """What `mmssl index` made: a folder, one with such folders in it, or the Qdrant collection of an `http://` address.
 
     Args:
         place: either.
@@ -50,7 +51,10 @@ def _opened(place: str, model: str | None, run: str) -> MomentIndex:
     if place.startswith(("http://", "https://")):
         client, collection = connect(place)
         return QdrantIndex(client, collection, model, run)
-    return LocalIndex(Path(place), model, run)
+    folder = Path(place)
+    if folders(folder) or (model is not None and process()[1] > 1):
+        return ShardedIndex(folder, model, run)
+    return LocalIndex(folder, model, run)
 
 
 def search(

@@ -1,15 +1,16 @@
 """Vectors of an index on the disk: one file a group of recordings, written whole or not at all, never changed."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mmssl.applications.moments import Moments
+from mmssl.applications.vectors import Vectors
 from mmssl.batch import MODALITIES, Modality
 from mmssl.errors import CheckpointError, MmsslError
 
@@ -56,15 +57,48 @@ def write_segment(path: Path, moments: Sequence[Moments]) -> int:
     return sum(counts)
 
 
-def read_segment(path: Path, modality: Modality) -> Tensor:
-    """`[n, E]`, NaN where it lacks.
+def open_segment(path: Path) -> tuple[dict[Modality, Tensor], int]:
+    """Rows of each modality that some of its moments have, mapped into memory, `[n, E]`, NaN where one lacks it; and E.
 
     Raises:
         CheckpointError: the file is gone or damaged.
     """
     try:
-        stored = load_file(path)
+        with safe_open(path, "pt") as file:
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dict
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: this part of the index cannot be read ({error}); build it again") from error
-    rows, dim = stored["rows"].tolist()
-    return stored.get(modality, torch.full((rows, dim), torch.nan))
+    return {modality: stored[modality] for modality in MODALITIES if modality in stored}, int(stored["rows"][1])
+
+
+def open_vectors(folder: Path, places: Tensor, there: Mapping[Modality, Tensor] | None) -> dict[Modality, Vectors]:
+    """Vectors of all moments.
+
+    Args:
+        folder: of the index.
+        places: `[n, 2]`, segment and row of each moment, ascending.
+        there: `[n]` of each modality that some have, when it is known; without it the first number of each row is read.
+
+    Raises:
+        CheckpointError: a segment is gone or damaged.
+    """
+    numbers, counts = torch.unique_consecutive(places[:, 0], return_counts=True)
+    opened = [open_segment(segment_file(folder, number)) for number in numbers.tolist()]
+    owner, row = torch.arange(len(opened)).repeat_interleave(counts), places[:, 1]
+    rows = torch.split(row, counts.tolist())
+    found, dim = {}, opened[0][1] if opened else 1
+    for modality in MODALITIES:
+        holders = [number for number, (part, _) in enumerate(opened) if modality in part]
+        if there is not None:
+            here = there.get(modality, torch.zeros(len(places), dtype=torch.bool))
+        else:
+            lacking = [
+                part[modality][some, 0].isnan() if modality in part else torch.ones(len(some), dtype=torch.bool)
+                for (part, _), some in zip(opened, rows, strict=True)
+            ]
+            here = ~torch.cat(lacking or [torch.empty(0, dtype=torch.bool)])
+        renamed = torch.zeros(max(len(opened), 1), dtype=torch.long)
+        renamed[holders] = torch.arange(len(holders))
+        pieces = [opened[number][0][modality] for number in holders]
+        found[modality] = Vectors(pieces, renamed[owner], row, here, dim)
+    return found

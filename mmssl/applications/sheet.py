@@ -76,7 +76,7 @@ def _picture(hit: Hit, reader: Reader) -> Image.Image:
                 count = round((hit.end - hit.start) * _RATE)
                 return _wave(media.sound(hit.start, count, _RATE))
             pixels: NDArray[np.uint8] = media.frames([(hit.start + hit.end) / 2]).pixels[0]
-    except (MediaError, UsageError):
+    except (MediaError, UsageError, OSError):  # OSError: a name that is too long
         # Its line of text still counts.
         return Image.new("RGB", _TILE, (200, 200, 200))
     return ImageOps.pad(Image.fromarray(pixels), _TILE, color=(236, 234, 228))
@@ -93,7 +93,12 @@ def _wave(sound: NDArray[np.float32]) -> Image.Image:
     return tile
 
 
+def drawable(text: str) -> str:
+    """One line of characters that a font may have: bytes of a name that are not UTF-8 are none."""
+    return " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text).split())
+
+
 def _shortened(text: str, length: int) -> str:
     """One line of at most `length` characters; a long name keeps its end, which tells more."""
-    line = " ".join(text.split())
+    line = drawable(text)
     return line if len(line) <= length else f"...{line[3 - length :]}"

@@ -25,6 +25,7 @@ from mmssl.cli.quickstart import quickstart
 from mmssl.cli.refusals import sentence
 from mmssl.cli.search import search
 from mmssl.cli.synthesize import synthesize
+from mmssl.cli.terminal import PlainFormatter, warn
 from mmssl.cli.train import train
 from mmssl.errors import MmsslError
 
@@ -40,13 +41,13 @@ class _Commands(TyperGroup):
         except MmsslError as error:
             if ctx.params["debug"]:
                 raise
-            print(f"mmssl: {error}", file=sys.stderr)
+            warn(f"mmssl: {error}")
             sys.exit(error.exit_status)
         except OSError as error:
             told = sentence(error)
             if told is None or ctx.params["debug"]:
                 raise
-            print(f"mmssl: {told}", file=sys.stderr)
+            warn(f"mmssl: {told}")
             sys.exit(MmsslError.exit_status)
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
@@ -75,9 +76,13 @@ def options(
     ] = False,
 ) -> None:
     """Set what all commands share."""
-    # Without this, Python prints warnings alone, and through a progress bar without tearing it.
+    # Without --debug, Python prints warnings alone, and through a progress bar without tearing it.
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PlainFormatter())
     if debug:
-        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+        handler = logging.StreamHandler()
+        handler.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.DEBUG, handlers=[handler])
 
 
 def _first_line(function: Callable[..., None]) -> str:

@@ -1,62 +1,78 @@
 """`mmssl evaluate`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from mmssl.applications.measure import Measured
+
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(help="Run folder. Its recipe.py is run: trust who made it.")],
     data: Annotated[str, typer.Option(help="Held-out recordings: folder, glob, manifest or shards.")],
+    validation: Annotated[
+        str | None, typer.Option(help="Other recordings that fix the thresholds of heat maps; halves of --data if not.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="File for all numbers.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for plots.")] = None,
     boxes: Annotated[
         str | None, typer.Option(help='Where it sounds: JSON list of {"file": name, "bbox": [[l, t, r, b], ...]}.')
     ] = None,
-    limit: Annotated[int, typer.Option(help="Recordings at most, the size of the gallery; 0: all.")] = 0,
-    language: Annotated[str, typer.Option(help="Of the captions, such as de; all if not given.")] = "",
-    calibrate: Annotated[bool, typer.Option(help="Keep the score below which nothing in view sounds.")] = True,
-    batch_size: Annotated[int, typer.Option(help="Clips at once.")] = 32,
-    workers: Annotated[int, typer.Option(help="Processes that decode.")] = 2,
+    limit: Annotated[int, typer.Option(min=0, help="The first so many recordings; 0: all.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 32,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
     """Measure a model on recordings that it has not seen, each number beside chance and its 95 % interval.
 
     Retrieval between all modalities, correspondence of picture and sound, and localization where the truth is known
-    (the synthetic world, or --boxes). The score below which nothing in view sounds is kept in the run, for
-    `mmssl localize`, unless --no-calibrate.
+    (the synthetic world, or --boxes). What cannot be read, or lacks a modality, is counted and on neither side. The
+    score below which nothing in view sounds is kept in the run, for `mmssl localize`.
 
     Example:
         mmssl evaluate runs/quickstart --data world/test --limit 200 --json numbers.json --plots plots
+        mmssl evaluate runs/quickstart --data world/test --validation world/valid
     """
-    from json import dumps
-    from sys import stderr
-
     from mmssl.applications.calibration import keep_calibration
     from mmssl.applications.measure import measure
     from mmssl.applications.model import load
     from mmssl.cli.tables import show
-    from mmssl.data.atomic import write_atomically
+    from mmssl.cli.terminal import say, warn
+    from mmssl.data.atomic import check_writable, write_atomically
 
+    for path in (json, None if plots is None else plots / "recall.png"):
+        if path is not None:  # now, not after the measuring
+            path.parent.mkdir(parents=True, exist_ok=True)
+            check_writable(path)
     model = load(run, device)
-    measured = measure(model, data, boxes=boxes, limit=limit, batch_size=batch_size, workers=workers, language=language)
+    measured = measure(
+        model, data, validation=validation, boxes=boxes, limit=limit, batch_size=batch_size, workers=workers
+    )
     show(measured.numbers)
     for name, reason in measured.left_out.items():
-        print(f"no {name}: {reason}")
-    if calibrate:
-        try:
-            if (kept := keep_calibration(run, measured.numbers, data)) is not None:
-                print(f"{kept}: the score below which nothing in view sounds")
-        except OSError as error:  # another's run, say: what was measured is still wanted
-            print(f"warning: {error.filename}: not kept, {error.strerror}; --no-calibrate does not try", file=stderr)
+        say(f"no {name}: {reason}")
+    try:
+        if (kept := keep_calibration(run, measured.numbers, validation or data)) is not None:
+            say(f"{kept}: the score below which nothing in view sounds")
+    except OSError as error:  # another's run, say: what was measured is still wanted
+        warn(f"warning: {error.filename}: not kept, {error.strerror}")
     if json is not None:
-        told = {"run": str(run), "data": data, "limit": limit, "numbers": dict(measured.numbers)}
-        json.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(json, dumps(told, indent=1) + "\n")
-        print(f"{json}: all numbers")
+        told = {"run": str(run), "data": data, "validation": validation, "limit": limit}
+        write_atomically(json, _lines(told, measured))
+        say(f"{json}: all numbers")
     if plots is not None:
         from mmssl.applications.plots import save_plots
 
         for path in save_plots(model, measured, plots):
-            print(path)
+            say(path)
+
+
+def _lines(told: Mapping[str, object], measured: "Measured") -> str:
+    from json import dumps
+
+    unreadable = {key: f"{detail} ({fault.value})" for key, (fault, detail) in measured.unreadable.items()}
+    content = {**told, "numbers": dict(measured.numbers), "not made": dict(measured.left_out), "unreadable": unreadable}
+    return dumps(content, indent=1) + "\n"

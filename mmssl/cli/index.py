@@ -9,7 +9,7 @@ from mmssl.errors import MmsslError
 
 
 def index(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(help="Run folder. Its recipe.py is run: trust who made it.")],
     data: Annotated[str, typer.Argument(help="Recordings: folder, glob, manifest or shards.")],
     out: Annotated[str, typer.Option(help="Folder of the index, or http://HOST:6333/NAME of a Qdrant server.")],
     stride: Annotated[
@@ -29,14 +29,20 @@ def index(
     Recordings are cut into overlapping windows as long as the clips that the model was trained on. What is in the
     index and has not changed is left alone, so the same command goes on after a crash and adds what is new.
 
+    Several processes share the work when torchrun starts them, or a job array that sets RANK and WORLD_SIZE. Each
+    writes a folder within --out, and the whole is searched as one index.
+
     Example:
         mmssl index runs/quickstart my/videos --out my/index
         mmssl search my/index "a red ball bouncing"
+        torchrun --nproc-per-node 8 -m mmssl.cli.app index runs/quickstart my/archive --out my/archive-index
     """
     from mmssl.applications.indexing import build_index
+    from mmssl.applications.loaded import LEAST_RECALL
     from mmssl.applications.model import load
     from mmssl.cli.modalities import parsed
     from mmssl.cli.progress import bar
+    from mmssl.cli.terminal import say
 
     chosen = parsed("--modalities", modalities)
     model = load(run, device)
@@ -53,17 +59,18 @@ def index(
             prune=prune,
             watch=show,
         )
-    if not report.moments:
+    if not report.moments and report.skipped:
         raise MmsslError(f"{out}: nothing to search, {'; '.join(' '.join(line.split()) for line in report.skipped)}")
-    print(f"{out}: {report.moments} moments of {report.recordings} recordings")
-    print(f"{report.added} added, {report.unchanged} were in already, {report.removed} removed")
+    say(f"{out}: {report.moments} moments of {report.recordings} recordings")
+    say(f"{report.added} added, {report.unchanged} were in already, {report.removed} removed")
     for line in report.skipped:
-        print(line)
-    if report.skipped and "://" not in out:
-        print(f"all of them are named in {Path(out) / 'skipped.jsonl'}")
+        say(line)
+    if report.skipped and report.ledger is not None:
+        say(f"all of them are named in {report.ledger}")
     if "://" in out:
-        print("the server searches approximately; its recall was not measured")
+        say("the server searches approximately; its recall was not measured")
     elif not report.recalls:
-        print("searched exactly: recall 1.0 in every direction")
+        say("searched exactly: recall 1.0 in every direction")
     for direction, recall in report.recalls.items():
-        print(f"{direction}: recall@10 of the faiss index {recall:.3f} against an exact search")
+        use = "used" if recall >= LEAST_RECALL else f"below {LEAST_RECALL}, so searched exactly"
+        say(f"{direction}: recall@10 of the faiss index {recall:.3f} against an exact search, {use}")

@@ -7,7 +7,7 @@ import typer
 
 
 def localize(
-    run: Annotated[Path, typer.Argument(help="Run folder of a model with picture and sound.")],
+    run: Annotated[Path, typer.Argument(help="Run folder of a model with picture and sound. Its recipe.py is run.")],
     clip: Annotated[Path, typer.Argument(help="The film.")],
     out: Annotated[
         Path | None, typer.Option(help="Film to write: .mp4, .mov or .mkv; default CLIP-heat.mp4 here.")
@@ -30,6 +30,7 @@ def localize(
     target = Path(f"{clip.stem}-heat.mp4") if out is None else out
     from mmssl.applications.model import load
     from mmssl.cli.progress import bar
+    from mmssl.cli.terminal import say
 
     model = load(run, device)
     with bar("localizing") as show:
@@ -42,15 +43,15 @@ def localize(
         )
     told = target.with_suffix(".json") if track is None else track
     found.save(told)
-    print(f"{target}: {len(found.track)} pictures, sound {'as it was' if found.sound_copied else 'encoded again'}")
-    print(f"{told}: track of the peak; {len(found.stills)} key pictures in {Path(found.stills[0]).parent}")
-    print(f"threshold {found.threshold.value:.3f}: {found.threshold.origin}")
+    say(f"{target}: {len(found.track)} pictures, sound {'as it was' if found.sound_copied else 'encoded again'}")
+    say(f"{told}: track of the peak; {len(found.stills)} key pictures in {Path(found.stills[0]).parent}")
+    say(f"threshold {found.threshold.value:.3f}: {found.threshold.origin}")
     spans = found.silent()
     seconds = sum(end - start for start, end in spans)
     if not spans:
-        print("something in view sounds all the time")
+        say("something in view sounds all the time")
     elif not any(point.sounding for point in found.track):
-        print("nothing in view sounds at any time")
+        say("nothing in view sounds at any time")
     else:
         named = ", ".join(f"{start:.1f}-{end:.1f}" for start, end in spans[:8])
-        print(f"nothing in view sounds for {seconds:.1f} s: {named}{' and more' if len(spans) > 8 else ''}")
+        say(f"nothing in view sounds for {seconds:.1f} s: {named}{' and more' if len(spans) > 8 else ''}")

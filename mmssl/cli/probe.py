@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+OFFSET = 0.01  # of full scale; more is a fault of the recorder
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -32,12 +34,14 @@ def probe(
     from rich.console import Console
     from rich.progress import track
 
+    from mmssl.cli.terminal import one_line, plain, say
     from mmssl.data.probe import media_files, probe_folder
     from mmssl.data.probe import probe as probe_file
 
     if not path.is_dir():
         found = probe_file(path, deep=deep)
-        print(json_format.dumps(found.fields(), indent=1) if json else "\n".join(_block(found)))
+        for line in [plain(json_format.dumps(found.fields(), indent=1))] if json else map(one_line, _block(found)):
+            print(line)
         if found.broken:
             raise typer.Exit(3)
         return
@@ -47,13 +51,13 @@ def probe(
         track(probe_folder(path, deep=deep), "probing", count, console=progress, disable=not progress.is_terminal)
     )
     if json:
-        print(json_format.dumps([found.fields() for found in probes], indent=1))
+        print(plain(json_format.dumps([found.fields() for found in probes], indent=1)))
         return
     Console().print(_table(probes, path))
     print(f"{len(probes)} files, {sum(bool(found.broken) for found in probes)} broken")
     for found in probes:
         for fault, detail in found.broken:
-            print(f"broken: {found.path}: {detail} ({fault.value})")
+            say(f"broken: {found.path}: {detail} ({fault.value})")
 
 
 def _block(found: "Probe") -> list[str]:
@@ -77,18 +81,21 @@ def _block(found: "Probe") -> list[str]:
 
 def _table(probes: list["Probe"], folder: Path) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=str(folder), caption="starts: sound minus picture, seconds")
+    from mmssl.cli.terminal import one_line
+
+    table = Table(title=Text(one_line(folder)), caption="starts: sound minus picture, seconds")
     for name in ("file", "seconds", "picture", "sound", "starts", "captions", "broken"):
         table.add_column(name, overflow="fold", justify="right" if name in {"seconds", "starts"} else "left")
     for found in probes:
         table.add_row(
-            str(Path(found.path).relative_to(folder)),
+            Text(one_line(Path(found.path).relative_to(folder))),  # not markup of rich's either
             "" if found.info is None else f"{found.info.duration:.2f}",
             _picture(found, long=False),
             _sound(found),
             "" if found.offset is None else f"{found.offset:+.3f}",
-            _captions(found),
+            Text(one_line(_captions(found))),
             ", ".join(fault.value for fault, _ in found.broken),
         )
     return table
@@ -106,6 +113,8 @@ def _picture(found: "Probe", *, long: bool) -> str:
         parts.append("constant")
     if video.rotation:
         parts.append(f"turned by {video.rotation}°")
+    if found.still:
+        parts.append("still")
     return " ".join(parts)
 
 
@@ -114,7 +123,14 @@ def _sound(found: "Probe") -> str:
     if audio is None:
         return "none" if found.info else ""
     channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
-    return f"{audio.codec} {audio.sample_rate} Hz {channels}{' silent' if found.silent else ''}"
+    parts = [audio.codec, f"{audio.sample_rate} Hz", channels]
+    if found.silent:
+        parts.append("silent")
+    if found.clipped:
+        parts.append("clipped")
+    if abs(found.bias) >= OFFSET:
+        parts.append(f"off center by {found.bias:+.2f}")
+    return " ".join(parts)
 
 
 def _captions(found: "Probe") -> str:

@@ -1,12 +1,12 @@
 """`mmssl search`."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmssl.cli.terminal import one_line, plain, warn
 from mmssl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def search(
     count: Annotated[int, typer.Option("-k", "--count", min=1, help="Moments at most.")] = 10,
     sheet: Annotated[Path | None, typer.Option(help="Picture to write that shows the answers: .png or .jpg.")] = None,
     json: Annotated[bool, typer.Option("--json", help="A JSON object a line instead of a table.")] = False,
-    run: Annotated[Path | None, typer.Option(help="Run folder; the one that made the index if not given.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder; the one that made the index if not given. Its recipe.py is run.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
     """Find moments by words, a sound, a film or a picture.
@@ -51,11 +53,16 @@ def search(
     from mmssl.applications.search import open_index
     from mmssl.applications.search import search as find
     from mmssl.cli.modalities import parsed
+    from mmssl.training.folder import kept_recipe
+    from mmssl.training.known import is_known
 
     modalities = parsed("--in", within) or ("video", "audio")
     opened = open_index(index)
     if run is None and not opened.run:
         raise UsageError(f"{index}: does not say which run made it; name it by --run")
+    if run is None and not is_known(kept_recipe(Path(opened.run))):
+        detail = "whose recipe.py, a program, was not run from here before; read it, then name the run by --run"
+        raise UsageError(f"{index}: was made by {opened.run}, {detail}")
     model = load(run or Path(opened.run), device)
     open_index(index, model.fingerprint)
     vector = model.query(text=words, audio=audio, video=video, image=image)
@@ -65,12 +72,12 @@ def search(
     print_hits(hits)
     if len(hits) < count:
         found = f"{len(hits)} moments" if hits else "nothing"
-        print(f"{found} of the {len(opened)} moments in {index}, with {within}, not {count}", file=sys.stderr)
+        warn(f"{found} of the {len(opened)} moments in {index}, with {within}, not {count}")
     if sheet is not None and hits:
         from mmssl.applications.sheet import contact_sheet
 
         contact_sheet(hits, str(questions[0]), sheet, model.reader)
-        print(sheet, file=sys.stderr)
+        warn(sheet)
 
 
 def _print_lines(hits: Sequence["Hit"]) -> None:
@@ -86,7 +93,7 @@ def _print_lines(hits: Sequence["Hit"]) -> None:
             "caption": hit.caption,
             "label": hit.recording.label,
         }
-        print(dumps(told, ensure_ascii=False))
+        print(plain(dumps(told, ensure_ascii=False)))
 
 
 def _print_table(hits: Sequence["Hit"]) -> None:
@@ -102,5 +109,7 @@ def _print_table(hits: Sequence["Hit"]) -> None:
     table.add_column("caption", overflow="fold")
     for rank, hit in enumerate(hits, 1):
         span = f"{hit.start:.1f}-{hit.end:.1f}"
-        table.add_row(str(rank), f"{hit.score:.3f}", span, Text(hit.recording.name), Text(hit.caption))
+        table.add_row(
+            str(rank), f"{hit.score:.3f}", span, Text(one_line(hit.recording.name)), Text(one_line(hit.caption))
+        )
     Console().print(table)

@@ -9,7 +9,7 @@ from rich.table import Table
 from mmssl.evaluate.table import Row, rows
 
 RETRIEVAL = ("R@1", "R@5", "R@10", "MedR", "MeanR", "nDCG@30")
-LOCALIZATION = ("pointing", "cIoU", "success@0.5", "AUC")
+LOCALIZATION = ("pointing", "cIoU", "cIoU@fixed", "success@0.5", "AUC")
 
 
 def show(numbers: Mapping[str, float], console: Console | None = None) -> None:
@@ -68,13 +68,19 @@ def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) 
     table = _table("retrieval: value, 95 % interval, (chance)", metrics)
     for name, found in pairs.items():
         if "." not in name:
-            side = f"{name.replace('-', chr(10) + 'to ')}\n[dim]of {int(found['gallery'].value)}[/dim]"
+            count, coverage = int(found["gallery"].value), found["coverage"].value
+            side = f"{name.replace('-', chr(10) + 'to ')}\n[dim]{count} in {count}, {coverage:.0%}[/dim]"
             table.add_row(side, *(_cell(found.get(metric)) for metric in metrics))
     console.print(table)
     spoken = {name: found["R@10"] for name, found in pairs.items() if "." in name and "R@10" in found}
     if spoken:
         console.print(_languages(spoken))
-    console.print(f"recordings that could not be read: {int(groups['']['left-out'].value)}\n")
+    looked_at, left_out = (int(groups[""][name].value) for name in ("recordings", "left-out"))
+    console.print(f"queries in gallery, share of {looked_at} recordings; {left_out} cannot be read")
+    console.print("equal scores count as the mean over their orders")
+    if tied := [f"{name} {found['tied'].value:.1%}" for name, found in pairs.items() if found["tied"].value > 0.001]:
+        console.print(f"queries whose right answer is tied with a wrong one: {', '.join(tied)}")
+    console.print()
 
 
 def _languages(spoken: Mapping[str, Row]) -> Table:
@@ -82,7 +88,7 @@ def _languages(spoken: Mapping[str, Row]) -> Table:
     cells: dict[str, dict[str, Row]] = {}
     for pair, row in spoken.items():
         query, item = pair.split("-")
-        language = (query + item).partition(".")[2][:2]
+        language = next(side for side in (query, item) if "." in side).partition(".")[2]
         direction = f"{query.partition('.')[0]} to {item.partition('.')[0]}"
         cells.setdefault(language, {})[direction] = row
     directions = list(dict.fromkeys(direction for found in cells.values() for direction in found))
@@ -94,7 +100,9 @@ def _languages(spoken: Mapping[str, Row]) -> Table:
 
 
 def _print_localization(groups: Mapping[str, Mapping[str, Row]], console: Console) -> None:
-    table = _table("localization: value, 95 % interval", [*LOCALIZATION, "frames"])
+    clips, share = int(groups[""]["clips"].value), groups[""]["coverage"].value
+    title = f"localization: value, 95 % interval ({clips} recordings, {share:.0%})"
+    table = _table(title, [*LOCALIZATION, "frames"])
     rest: dict[str, Row] = {}
     for name, found in groups.items():
         if "pointing" not in found:

@@ -6,6 +6,7 @@ that was used longest ago. So the bound holds without counting or locking, howev
 
 import os
 import shutil
+import stat
 import zlib
 from contextlib import suppress
 from hashlib import sha256
@@ -19,10 +20,17 @@ _CHECKSUM = 4  # bytes
 
 
 def cache_folder() -> Path:
-    """`MMSSL_CACHE`, or mmssl in the user's cache folder."""
-    if folder := os.environ.get("MMSSL_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "mmssl"
+    """`MMSSL_CACHE`, or mmssl in the user's cache folder.
+
+    Raises:
+        UsageError: everybody may write into it, and so choose what is read from it.
+    """
+    named = os.environ.get("MMSSL_CACHE")
+    folder = Path(named or Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "mmssl")
+    with suppress(OSError):
+        if folder.stat().st_mode & stat.S_IWOTH:
+            raise UsageError(f"{folder}: everybody may write into this cache; chmod o-w it, or name one by MMSSL_CACHE")
+    return folder
 
 
 def cache_bytes() -> int:
@@ -62,6 +70,15 @@ class BlockCache:
     def _path(self, name: str) -> Path:
         digest = sha256(name.encode(errors="surrogateescape")).hexdigest()
         return self._folder / f"{int(digest[:16], 16) % self._sets:05x}" / digest
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it keeps anything."""
+        return self._ways > 0
+
+    def has(self, name: str) -> bool:
+        """Whether there is a block of this name, whole or not."""
+        return self._path(name).exists()
 
     def get(self, name: str) -> bytes | None:
         """The block, or None when it is not here, whole."""

@@ -7,7 +7,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from mmssl.data.fields import FieldError, recording, unique
 from mmssl.data.recordings import Caption, Recording
 from mmssl.data.subtitles import subtitles
-from mmssl.data.text import clean, decode
+from mmssl.data.text import LARGEST, clean, decode, read_small
 from mmssl.errors import Fault, MediaError
 
 VIDEO = {"mp4", "mkv", "webm", "mov", "avi", "m4v", "mpg", "mpeg", "ts", "mts", "m2ts", "3gp", "flv", "ogv", "wmv"}
@@ -48,6 +48,8 @@ def json_fields(data: bytes, name: str) -> dict[str, Any]:
         raise MediaError(name, Fault.TEXT, detail) from None
     except RecursionError:
         raise MediaError(name, Fault.TEXT, "is JSON nested too deeply to be a description") from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise MediaError(name, Fault.TEXT, f"is not JSON that can be read ({error})") from None
     if not isinstance(fields, dict):
         raise MediaError(name, Fault.TEXT, "must hold a JSON object {...} with fields like captions and label")
     return fields
@@ -166,7 +168,7 @@ def described_beside(path: str | Path) -> Recording:
     path = Path(path)
     names = listing(path.parent) if path.parent.is_dir() else ()
     files = [
-        (extension, language, str(path.parent / name), (path.parent / name).read_bytes)
+        (extension, language, str(path.parent / name), partial(read_small, path.parent / name, LARGEST))
         for extension, language, name in beside(names, path.stem)
     ]
     return describe(path.stem, extension_of(path.name), files)

@@ -1,22 +1,12 @@
-"""`Clip`, a few seconds of one recording with their pictures, sound and words, and how it is cut out."""
+"""`Clip`, a few seconds of one recording with their pictures, sound and words, and what it is to hold."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from mmssl.batch import MODALITIES, Batch, Modality
-from mmssl.data.candidates import candidates
-from mmssl.data.decode.reader import Media
-from mmssl.data.recordings import Recording
+from mmssl.batch import MODALITIES, Modality
 from mmssl.data.tokens import Tokenizer
-from mmssl.data.window import Stretch, Window
-from mmssl.errors import Fault, MediaError, UsageError
-
-_FAULTS: dict[Modality, Fault] = {"video": Fault.NO_VIDEO, "audio": Fault.NO_AUDIO, "text": Fault.TEXT}
+from mmssl.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,130 +80,9 @@ class Clip:
     group: int
     seed: int
     start: float  # seconds into the recording
-    video: Tensor | None  # [T, 3, H, W] uint8
+    video: Tensor | None  # [T, 3, H, W] uint8, a view of [T, H, W, 3]
     video_times: Tensor | None  # [T] float64
     audio: Tensor | None  # [S] float32
     text: Tensor | None  # [C, L] int64
     text_valid: Tensor | None  # [C] bool
     present: frozenset[Modality]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The steps from an open recording to a clip."""
-
-    format: ClipFormat
-    recording: Recording
-    name: str
-    seed: int
-
-    def present(self, media: Media) -> frozenset[Modality]:
-        """Which of picture and sound are asked for and there."""
-        there: dict[Modality, bool] = {"video": media.info.video is not None, "audio": media.info.audio is not None}
-        asked = [modality for modality in self.format.modalities if modality != "text"]
-        for modality in asked:
-            if not there[modality] and modality in self.format.required:
-                raise MediaError(self.name, _FAULTS[modality], f"the clips require {modality} and it has none")
-        present = frozenset(modality for modality in asked if there[modality])
-        if not present:
-            raise MediaError(self.name, _FAULTS[asked[0]], f"it has no {' and no '.join(asked)}")
-        return present
-
-    def start(self, media: Media, present: frozenset[Modality], window: Window, number: int) -> float:
-        """Where the clip starts, seconds."""
-        info, recording, seconds = media.info, self.recording, self.format.seconds
-        streams = [s for m, s in (("video", info.video), ("audio", info.audio)) if m in present and s is not None]
-        begin = max(*(stream.start for stream in streams), recording.start or 0.0)
-        end = min(stream.start + stream.duration for stream in streams)
-        end = end if recording.end is None else min(end, recording.end)
-        stretch = Stretch(begin, end, recording.captions)
-        start = window.place(stretch, seconds, self.seed, number)
-        if start is None:
-            there = f"{max(end - begin, 0):.2f} s from {begin:.2f} s on hold {' and '.join(sorted(present))}"
-            raise MediaError(self.name, Fault.TOO_SHORT, f"{there}, and a clip is {seconds:g} s: ask for fewer seconds")
-        return start
-
-    def clip(self, media: Media | None, index: int, start: float, present: frozenset[Modality]) -> Clip:
-        """Decode from `start` on."""
-        format = self.format
-        video, times = self._video(media, start, "video" in present) if format.frames else (None, None)
-        audio = self._audio(media, start, "audio" in present) if format.sample_rate else None
-        text, text_valid = self._text(start) if format.has_text else (None, None)
-        if text_valid is not None and text_valid.any():
-            present = present | {"text"}
-        elif "text" in format.required:
-            language = f" in {format.language!r}" if format.language else ""
-            raise MediaError(self.name, Fault.TEXT, f"the clips require a caption{language} and it has none")
-        group = self.recording.group or self.recording.key
-        digest = hashlib.blake2b(group.encode(), digest_size=8).digest()
-        group_id = int.from_bytes(digest, "little", signed=True)
-        return Clip(
-            key=self.recording.key,
-            index=index,
-            group=group_id,
-            seed=self.seed,
-            start=start,
-            video=video,
-            video_times=times,
-            audio=audio,
-            text=text,
-            text_valid=text_valid,
-            present=present,
-        )
-
-    def _video(self, media: Media | None, start: float, present: bool) -> tuple[Tensor, Tensor]:
-        """`[T, 3, H, W]` and `[T]`."""
-        count, pixels = self.format.frames, self.format.pixels
-        times = start + (np.arange(count) + 0.5) * self.format.seconds / count
-        if media is None or not present:
-            return torch.zeros(count, 3, pixels, pixels, dtype=torch.uint8), torch.from_numpy(times)
-        frames = media.frames(times.tolist(), (pixels, pixels))
-        return torch.from_numpy(frames.pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(frames.times)
-
-    def _audio(self, media: Media | None, start: float, present: bool) -> Tensor:
-        """`[S]`."""
-        samples = self.format.samples
-        if media is None or not present:
-            return torch.zeros(samples)
-        return torch.from_numpy(media.sound(start, samples, self.format.sample_rate))
-
-    def _text(self, start: float) -> tuple[Tensor, Tensor]:
-        """`[C, L]` and `[C]`."""
-        format, recording = self.format, self.recording
-        chosen = candidates(
-            recording.captions, (start, start + format.seconds), format.captions, format.language, self.seed
-        )
-        text = torch.full((format.captions, format.words), -1, dtype=torch.int64)
-        if chosen and format.tokenizer is not None:
-            text[: len(chosen)] = format.tokenizer(chosen, format.words)
-        return text, (text >= 0).any(1)
-
-
-def collate(clips: Sequence[Clip], format: ClipFormat, into: Mapping[str, Tensor] | None = None) -> Batch:
-    """Clips to a batch; a modality that may lack always brings its mask, so that batches are alike.
-
-    Args:
-        clips: at least one.
-        format: theirs.
-        into: memory to use, by name of the tensor, with at least as many rows.
-    """
-    rows: dict[str, Tensor] = {
-        "index": torch.tensor([clip.index for clip in clips]),
-        "group": torch.tensor([clip.group for clip in clips]),
-        "seed": torch.tensor([clip.seed for clip in clips]),
-        "start": torch.tensor([clip.start for clip in clips], dtype=torch.float64),
-    }
-    memory = into or {}
-    for name in ("video", "video_times", "audio", "text", "text_valid"):
-        given = [value for clip in clips if (value := getattr(clip, name)) is not None]
-        if given:
-            rows[name] = torch.stack(given, out=memory[name][: len(given)] if name in memory else None)
-    for modality in format.modalities:
-        if modality != "text" and modality not in format.required:
-            rows[f"{modality}_valid"] = torch.tensor([modality in clip.present for clip in clips])
-    return in_order(tuple(clip.key for clip in clips), rows)
-
-
-def in_order(keys: tuple[str, ...], rows: Mapping[str, Tensor]) -> Batch:
-    """A batch whose tensors come in the order in which `Batch` names them, wherever it was put together."""
-    return Batch(keys=keys, **{name: rows[name] for name in Batch.__annotations__ if name in rows})

@@ -1,19 +1,22 @@
 """`Clips`, what is cut out of recordings: a few seconds with their pictures, sound and words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from mmssl.data.clip import Clip, ClipFormat, Cut
+from mmssl.data.clip import Clip, ClipFormat
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
 from mmssl.data.mixture import Mixed
 from mmssl.data.order import Order, Part, Schedule
-from mmssl.data.recordings import Recordings
+from mmssl.data.recordings import FetchAhead, Recordings
 from mmssl.data.sources import open_recordings
+from mmssl.data.visit import Visit, Wanted
+from mmssl.data.watch import Condemned, Watch
 from mmssl.data.window import RandomWindow, Window
+from mmssl.errors import MediaError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +28,33 @@ class Clips(ClipFormat):
         window: which seconds.
         reader: decoder.
         order: how training draws them.
+        synchronous: pictures and sound must be of the same instants, so a decoder that does not keep them is refused.
+        patience: seconds that a worker may take over one recording; then it is ended and the recording counts as
+            unreadable. Without workers nobody can end a decoder that is stuck.
     """
 
     source: str | Sequence[str] | Mapping[str, float]
     window: Window = field(default_factory=RandomWindow)
     reader: Reader = field(default_factory=PyAVReader)
     order: Order = field(default_factory=Order)
+    synchronous: bool = False
+    patience: float = 60.0
 
     def of(self, source: str) -> "Clips":
         """The same cut of other recordings, as an evaluation on held-out ones wants."""
         return replace(self, source=source)
+
+    def demand_synchrony(self, who: str) -> None:
+        """Refuse a decoder that does not keep picture and sound of the same instants together.
+
+        Args:
+            who: what needs it, as the beginning of a sentence that ends with "synchronous".
+
+        Raises:
+            UsageError: it does not.
+        """
+        if not self.reader.capabilities.synchronous:
+            raise UsageError(f"{who} synchronous, but {self.reader.capabilities.warning}; give reader=PyAVReader()")
 
     def open(self) -> "OpenClips":
         """List the recordings.
@@ -43,6 +63,10 @@ class Clips(ClipFormat):
             UsageError: a setting is out of range, or the source is not there.
         """
         self.check()
+        if self.synchronous:
+            self.demand_synchrony("these clips are to be")
+        if not self.patience > 0:
+            raise UsageError(f"Clips needs a patience above 0 seconds, not {self.patience}")
         if isinstance(self.source, Mapping):
             sources = [open_recordings(address) for address in self.source]
             return OpenClips(self, sources, list(self.source.values()))
@@ -105,18 +129,58 @@ class OpenClips:
         Raises:
             MediaError: the recording cannot be read, lacks what is required, or is too short.
         """
-        number, which = divmod(index, self.settings.window.count)
-        recording = self.recordings[number]
-        if self.settings.modalities == ("text",):
-            cut = Cut(self.settings, recording, recording.key, seed)
-            return cut.clip(None, number, recording.start or 0.0, frozenset())
+        (result,) = self.decode([(index, seed)], Watch())
+        if isinstance(result, MediaError):
+            raise result
+        return result
+
+    def decode(self, asked: Sequence[tuple[int, int]], watch: Watch) -> list[Clip | MediaError]:
+        """Decode clips, opening each recording once for all that are asked of it.
+
+        Args:
+            asked: (index, seed) of each clip; what it holds depends on these alone.
+            watch: is told which recording is being read.
+
+        Returns:
+            In the order asked: a clip, or why it cannot be had.
+        """
+        places: dict[int, list[int]] = {}
+        wanted: list[Wanted] = []
+        for place, (index, seed) in enumerate(asked):
+            number, window = divmod(index, self.settings.window.count)
+            places.setdefault(number, []).append(place)
+            wanted.append(Wanted(window, seed))
+        found: dict[int, Clip | MediaError] = {}
+        for number, here in places.items():
+            found |= zip(here, self._visit(number, [wanted[place] for place in here], watch), strict=True)
+        return [found[place] for place in range(len(asked))]
+
+    def fetch_ahead(self, indices: Iterable[int]) -> None:
+        """Begin to fetch the recordings of clips that are decoded soon, where they are far away."""
+        if isinstance(self.recordings, FetchAhead):
+            self.recordings.fetch_ahead(dict.fromkeys(index // self.settings.window.count for index in indices))
+
+    def _visit(self, number: int, wanted: Sequence[Wanted], watch: Watch) -> Sequence[Clip | MediaError]:
+        try:
+            with watch.on(number):
+                return self._open(number, wanted, watch.condemned)
+        except MediaError as error:
+            if len(wanted) == 1:
+                return [error]
+        # One window may be broken where the others are not: each as if it had been asked for alone.
+        return [result for one in wanted for result in self._visit(number, [one], watch)]
+
+    def _open(self, number: int, wanted: Sequence[Wanted], condemned: Condemned) -> list[Clip]:
+        recording, settings = self.recordings[number], self.settings
+        if settings.modalities == ("text",):
+            return Visit(settings, recording, number, recording.key).clips(None, settings.window, wanted)
         source = self.recordings.source(number)
         name = source if isinstance(source, str) else f"{recording.key}.{recording.extension}"
         try:
-            with self.settings.reader.open(source, name) as media:
-                cut = Cut(self.settings, recording, name, seed)
-                present = cut.present(media)
-                return cut.clip(media, number, cut.start(media, present, self.settings.window, which), present)
+            if number in condemned:
+                raise MediaError(name, *condemned[number])
+            with settings.reader.open(source, name) as media:
+                return Visit(settings, recording, number, name).clips(media, settings.window, wanted)
         finally:
             if not isinstance(source, str):
                 source.close()

@@ -1,13 +1,13 @@
 """Several sources of recordings as one."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
 from mmssl.data.decode.reader import Source
 from mmssl.data.keyed import Keyed
-from mmssl.data.recordings import Recording
+from mmssl.data.recordings import FetchAhead, Recording
 from mmssl.data.shards import find_part, shard_names
 
 
@@ -46,6 +46,12 @@ class ConcatenatedRecordings(Keyed):
         """As its part gives it."""
         part, inner = self._find(index)
         return self._parts[part].source(inner)
+
+    def fetch_ahead(self, indices: Iterable[int]) -> None:
+        """See `FetchAhead`."""
+        for part, inner in map(self._find, indices):
+            if isinstance(recordings := self._parts[part], FetchAhead):
+                recordings.fetch_ahead([inner])
 
     def fingerprint(self) -> str:
         """A hash over those of the parts."""

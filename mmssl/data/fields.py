@@ -73,7 +73,7 @@ def captions_of(field: str, value: object, language: str) -> Iterator[Caption]:
             yield Caption(text, spoken, start, end)
     elif isinstance(value, Mapping):
         for spoken, item in value.items():
-            yield from captions_of(f"{field}.{spoken}", item, spoken)
+            yield from captions_of(f"{field}.{spoken}", item, _text(f"{field}.{spoken}", spoken))
     elif text := _text(field, value):
         yield Caption(text, language)
 

@@ -11,7 +11,8 @@ from mmssl.data.captions import DESCRIPTION, MEDIA, beside, describe, extension_
 from mmssl.data.decode.reader import Source
 from mmssl.data.keyed import Keyed
 from mmssl.data.recordings import Recording
-from mmssl.errors import Fault, MediaError
+from mmssl.data.text import LARGEST, read_small
+from mmssl.errors import MediaError
 
 
 class Files(Protocol):
@@ -23,11 +24,15 @@ class Files(Protocol):
         """For `Reader.open`."""
         ...
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, largest: int | None = None) -> bytes:
         """A small file whole.
 
+        Args:
+            name: of it.
+            largest: bytes; None for any number.
+
         Raises:
-            MediaError: MISSING, PERMISSION or NETWORK.
+            MediaError: MISSING, PERMISSION, NOT_REGULAR, TOO_LARGE or NETWORK.
         """
         ...
 
@@ -47,19 +52,13 @@ class LocalFiles:
         """The path; the reader says what is wrong with it."""
         return str(self.folder / name)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, largest: int | None = None) -> bytes:
         """A small file whole.
 
         Raises:
-            MediaError: MISSING or PERMISSION.
+            MediaError: MISSING, PERMISSION, NOT_REGULAR or TOO_LARGE.
         """
-        path = self.folder / name
-        try:
-            return path.read_bytes()
-        except PermissionError:
-            raise MediaError(str(path), Fault.PERMISSION, "may not be read; give read permission") from None
-        except OSError as error:
-            raise MediaError(str(path), Fault.MISSING, f"cannot be read: {error.strerror}") from None
+        return read_small(self.folder / name, largest)
 
     def size(self, name: str) -> int:
         """Bytes; -1 when it is missing."""
@@ -134,7 +133,7 @@ class FolderRecordings(Keyed):
     def __getitem__(self, index: int) -> Recording:
         file = self._media[index]
         described = [
-            (extension, language, f"{self._files.address}/{name}", partial(self._files.read, name))
+            (extension, language, f"{self._files.address}/{name}", partial(self._files.read, name, LARGEST))
             for extension, language, name in beside(self._names, _stem(file))
         ]
         return describe(self._keys[index], extension_of(file), described, group=_stem(file))

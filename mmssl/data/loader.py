@@ -5,15 +5,17 @@ of (seed, step, position), so the number of workers and the step at which a run 
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, count, islice
+from itertools import count, islice
+from math import gcd
 
 from mmssl.batch import Batch
 from mmssl.data.clip import Clip, ClipFormat
 from mmssl.data.clips import OpenClips
 from mmssl.data.order import Schedule
 from mmssl.data.permutation import mix
-from mmssl.data.plan import Made, Plan, Ready, batches_here
+from mmssl.data.plan import Made, Ready, batches_here
 from mmssl.data.skipped import Skipped
+from mmssl.data.watch import Watch
 from mmssl.data.workers import Workers
 from mmssl.errors import MediaError, TrainingError, UsageError
 
@@ -26,30 +28,31 @@ class _Training:
 
     def __init__(self, clips: OpenClips, schedule: Schedule, first: int, size: int) -> None:
         self.clips, self.schedule, self.first, self.size = clips, schedule, first, size
+        self.unit = gcd(schedule.clips, size)
 
     @property
     def format(self) -> ClipFormat:
         return self.clips.settings
 
-    def make(self, number: int, rows: range) -> Made:
+    def make(self, number: int, rows: range, watch: Watch) -> Made:
+        here = [self.first + row for row in rows]
         indices, seeds = self.schedule.batch(number).tolist(), self.schedule.seeds(number).tolist()
-        clips: list[Clip] = []
-        faults: list[MediaError] = []
-        for row in (self.first + row for row in rows):
-            others = islice(self.schedule.substitutes(number, row), _SUBSTITUTES)
-            clip = self._first_readable(chain([indices[row]], others), seeds[row], faults)
-            if clip is None:
-                break
-            clips.append(clip)
-        return Made(clips, len(clips) + len(faults), faults)
-
-    def _first_readable(self, indices: Iterable[int], seed: int, faults: list[MediaError]) -> Clip | None:
-        for index in indices:
-            try:
-                return self.clips.clip(index, seed)
-            except MediaError as error:
-                faults.append(error)
-        return None
+        self.clips.fetch_ahead([indices[row] for row in here])
+        self.clips.fetch_ahead(self.schedule.batch(number + 1)[here].tolist())
+        found: dict[int, Clip] = {}
+        faults: dict[int, list[MediaError]] = {row: [] for row in here}
+        asked = {row: indices[row] for row in here}
+        others = {row: islice(self.schedule.substitutes(number, row), _SUBSTITUTES) for row in here}
+        while asked:
+            results = self.clips.decode([(index, seeds[row]) for row, index in asked.items()], watch)
+            for row, result in zip(asked, results, strict=True):
+                if isinstance(result, MediaError):
+                    faults[row].append(result)
+                else:
+                    found[row] = result
+            asked = {row: i for row in asked if row not in found and (i := next(others[row], None)) is not None}
+        failed = [fault for row in here for fault in faults[row]]
+        return Made([found[row] for row in here if row in found], len(found) + len(failed), failed)
 
 
 class _Evaluation:
@@ -57,29 +60,28 @@ class _Evaluation:
 
     def __init__(self, clips: OpenClips, size: int) -> None:
         self.clips, self.size = clips, size
+        self.unit = gcd(clips.settings.window.count, size)
 
     @property
     def format(self) -> ClipFormat:
         return self.clips.settings
 
-    def make(self, number: int, rows: range) -> Made:
+    def make(self, number: int, rows: range, watch: Watch) -> Made:
         begin = number * self.size
         indices = range(begin + rows.start, min(begin + rows.stop, len(self.clips)))
-        clips: list[Clip] = []
-        faults: list[MediaError] = []
-        for index in indices:
-            try:
-                clips.append(self.clips.clip(index, int(mix(_EVALUATION, index).view("int64")[0])))
-            except MediaError as error:
-                faults.append(error)
-        return Made(clips, len(indices), faults)
+        asked = [(index, int(mix(_EVALUATION, index).view("int64")[0])) for index in indices]
+        self.clips.fetch_ahead(indices)
+        self.clips.fetch_ahead(index + self.size for index in indices if index + self.size < len(self.clips))
+        results = self.clips.decode(asked, watch)
+        faults = [result for result in results if isinstance(result, MediaError)]
+        return Made([result for result in results if isinstance(result, Clip)], len(indices), faults)
 
 
-def _ready(plan: Plan, numbers: Iterable[int], workers: int, pin: bool) -> Iterator[Ready]:
+def _ready(plan: _Training | _Evaluation, numbers: Iterable[int], workers: int, pin: bool) -> Iterator[Ready]:
     if not workers:
         yield from batches_here(plan, numbers, pin=pin)
         return
-    with Workers(plan, workers, pin=pin) as pool:
+    with Workers(plan, workers, patience=plan.clips.settings.patience, pin=pin) as pool:
         yield from pool.batches(numbers)
 
 
@@ -128,7 +130,8 @@ def evaluation_batches(
 ) -> Iterator[Batch]:
     """Each clip once and in order, at the window's settled place; the unreadable are left out and recorded.
 
-    A batch is smaller for each clip that is left out; one of which nothing is left is not given.
+    A batch is smaller for each clip that is left out; one of which nothing is left is not given. Where a recording has
+    several windows, a batch is also smaller so as not to part them.
 
     Raises:
         UsageError: batch_size or workers out of range.
@@ -137,8 +140,9 @@ def evaluation_batches(
     if batch_size < 1 or workers < 0:
         raise UsageError(f"evaluation needs a batch_size of at least 1, not {batch_size}, and no negative workers")
     settled = clips.settled()
-    numbers = range(-(-len(settled) // batch_size))
-    ready = _ready(_Evaluation(settled, min(batch_size, max(len(settled), 1))), numbers, workers, pin)
+    windows, size = settled.settings.window.count, min(batch_size, max(len(settled), 1))
+    size -= size % windows if size > windows else 0
+    ready = _ready(_Evaluation(settled, size), range(-(-len(settled) // size)), workers, pin)
     return _kept(ready, Skipped(limit=1.0) if skipped is None else skipped, least=0)
 
 

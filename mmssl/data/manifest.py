@@ -61,7 +61,7 @@ def _json_rows(text: str, name: str) -> Iterator[Row]:
             continue
         try:
             fields = json.loads(row)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: also a whole number of thousands of digits
             raise UsageError(f"{name}: line {line} is not JSON: {error}") from None
         if not isinstance(fields, dict):
             raise UsageError(f"{name}: line {line} must be a JSON object with a field 'path'")
@@ -78,7 +78,7 @@ def _listed(fields: dict[str, Any]) -> dict[str, Any]:
         return fields
     try:
         return {**fields, "captions": json.loads(told)}
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return fields  # a caption that begins with a bracket
 
 

@@ -1,13 +1,13 @@
 """Several sources in one: in which shares they are drawn, and one numbering over all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from mmssl.data.decode.reader import Source
 from mmssl.data.permutation import Numbers, mix, permute
-from mmssl.data.recordings import Recording, Recordings
+from mmssl.data.recordings import FetchAhead, Recording, Recordings
 from mmssl.errors import UsageError
 
 _PERIOD = 1000  # draws in which each source has exactly its share
@@ -75,6 +75,12 @@ class Mixed:
         """The media of one recording."""
         source, inner = self._find(index)
         return source.source(inner)
+
+    def fetch_ahead(self, indices: Iterable[int]) -> None:
+        """See `FetchAhead`."""
+        for source, inner in map(self._find, indices):
+            if isinstance(source, FetchAhead):
+                source.fetch_ahead([inner])
 
     def fingerprint(self) -> str:
         """Of all sources."""

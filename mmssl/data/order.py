@@ -18,6 +18,7 @@ from mmssl.data.streams import Apart, Shuffled, Stream, Together
 from mmssl.errors import UsageError
 
 _SOURCE, _MIXTURE, _SEED, _SUBSTITUTE = range(4)  # what a hash is for
+_CHAPTER = 2048  # clips
 _CANDIDATES = 1000  # substitutes that are looked at, at most
 
 
@@ -29,7 +30,7 @@ class Grouping(Protocol):
         """Drawn together."""
         ...
 
-    def names(self, recordings: Recordings) -> Sequence[str] | None:
+    def names(self, recordings: Recordings) -> Sequence[str] | Sequence[int] | None:
         """The group of each recording, None when the order does not ask."""
         ...
 
@@ -76,13 +77,26 @@ class PerGroup:
 
     clips: int = 2
 
-    def names(self, recordings: Recordings) -> Sequence[str]:
+    def names(self, recordings: Recordings) -> Sequence[str] | Sequence[int]:
         """Groups."""
         return recordings.groups()
 
     def stream(self, part: "Part", order: "Order", key: int, batch_size: int) -> Stream:
         """Groups cut into units."""
         return Together(part.grouped, key, self.clips)
+
+
+@dataclass(frozen=True)
+class PerRecording(PerGroup):
+    """`clips` neighbors in a batch are of one recording, which is opened once for all of them.
+
+    With `RandomWindow` they are as many random places of it (repeated sampling: Hoffer et al. 2020; Feichtenhofer et
+    al. 2022, section 3). They share a group, so that no loss takes them for each other's negatives.
+    """
+
+    def names(self, recordings: Recordings) -> Sequence[int]:
+        """Each its own."""
+        return range(len(recordings))
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ class Order:
     Attributes:
         block: neighbors that slow storage reads together; 0 shuffles all freely. For free grouping alone.
         window: blocks whose clips are mixed.
-        grouping: `Free()`, `AtMostOnePerGroup()`, `PerGroup(clips)` or `PerLabel(clips)`.
+        grouping: `Free()`, `AtMostOnePerGroup()`, `PerGroup(clips)`, `PerRecording(clips)` or `PerLabel(clips)`.
     """
 
     block: int = 0
@@ -150,6 +164,8 @@ class Schedule:
         self.sizes = np.array([part.size for part in parts])
         self.begins = np.cumsum(self.sizes) - self.sizes
         self.mixture = Mixture([part.weight for part in parts], key=int(mix(seed, _MIXTURE)[0]))
+        self._chapter = max(_CHAPTER // batch_size, 1)  # batches that are drawn at once
+        self._drawn: dict[int, Numbers] = {}
         aligned = batch_size if len(parts) == 1 else 0
         self.streams = [
             order.grouping.stream(part, order, int(mix(seed, _SOURCE, number)[0]), aligned)
@@ -158,8 +174,15 @@ class Schedule:
 
     def batch(self, step: int) -> Numbers:
         """`[batch_size]` indices of the clips of batch `step`, from 0."""
-        units = self.batch_size // self.clips
-        return self._draw(np.arange(step * units, (step + 1) * units)).ravel()
+        chapter, place = divmod(step, self._chapter)
+        if chapter not in self._drawn:
+            # Many draws at once take about the time of a few. Two are kept, as a worker looks at the next batch too.
+            units = self._chapter * self.batch_size // self.clips
+            drawn = self._draw(np.arange(chapter * units, (chapter + 1) * units))
+            self._drawn = {number: known for number, known in self._drawn.items() if number == chapter - 1}
+            self._drawn[chapter] = drawn.reshape(self._chapter, self.batch_size)
+        indices: Numbers = self._drawn[chapter][place]
+        return indices
 
     def seeds(self, step: int) -> Numbers:
         """`[batch_size]` one seed for each clip of the batch."""

@@ -1,19 +1,22 @@
 """`pack`: recordings of any kind into tar shards in webdataset's layout, in parallel and resumable.
 
-Media bytes are copied as they are. Which recording goes into which shard is a pure function of the source and
-`shard_bytes`, and a shard's bytes of its recordings: a finished shard is never written again.
+Media bytes are copied as they are, or pictures encoded anew (`reencode.py`). Which recording goes into which shard is a
+pure function of the source and `shard_bytes`, and a shard's bytes of its recordings, the profile and the encoder's
+version: a finished shard is never written again.
 """
 
-import fcntl
 import json
 import os
+import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -21,11 +24,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
+from mmssl.data.pack_folder import claim, locked
 from mmssl.data.process_pool import interrupts_held, process_pool
-from mmssl.data.recordings import Recordings
-from mmssl.data.shard_plan import ShardPlan, plan_shards
+from mmssl.data.recordings import Recording, Recordings
+from mmssl.data.reencode import SCRATCH, Reencode
+from mmssl.data.reencode_profiles import Profile
+from mmssl.data.shard_plan import MEMBER, ShardPlan, plan_shards
 from mmssl.data.shard_writer import RECORDS, ShardReport, Skip, finished, write_shard
 from mmssl.data.sources import open_recordings
+from mmssl.data.stored import Store, Stored, untouched
 from mmssl.errors import MmsslError, UsageError
 
 SUMMARY = "pack.json"
@@ -64,82 +71,70 @@ class PackReport:
         return tuple(skip for shard in self.shards for skip in shard.skipped)
 
     @property
+    def kept(self) -> int:
+        """Recordings that a re-encoding left as they are; the `.json` of each says why."""
+        return sum(shard.kept for shard in self.shards)
+
+    @property
     def faults(self) -> Counter[str]:
         """How many were left out for each reason."""
         return Counter(skip.fault for skip in self.skipped)
 
 
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Only one process packs into a folder."""
-    try:
-        (out / RECORDS).mkdir(parents=True, exist_ok=True)
-        with (out / RECORDS / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-    except BlockingIOError:
-        raise UsageError(f"{out}: another mmssl pack is writing here; wait for it or choose another --out") from None
+@dataclass(frozen=True)
+class _Job:
+    """What the processes of a pack share; `done` counts bytes of the source."""
+
+    recordings: Recordings
+    out: Path
+    reader: Reader | None
+    store: Store
+    done: Any
+
+    def write(self, plan: ShardPlan, told: Callable[[], None]) -> ShardReport:
+        """Write one shard; `told` is called whenever `done` has grown."""
+
+        @contextmanager
+        def counted(source: BinaryIO, size: int, found: Recording, folder: Path) -> Iterator[Stored]:
+            try:
+                with self.store(source, size, found, folder) as stored:
+                    yield stored
+            finally:
+                with self.done.get_lock():
+                    self.done.value += size + MEMBER
+                told()
+
+        return write_shard(self.recordings, plan, self.out, self.reader, counted)
 
 
-def _claim(out: Path, told: dict[str, object]) -> None:
-    """Say what the folder is for, or refuse one that is for something else."""
-    plan = out / RECORDS / "plan.json"
-    if plan.is_file():
-        try:
-            before = json.loads(plan.read_bytes())
-        except ValueError:
-            before = {}
-        for name, value in told.items():
-            if before.get(name) != value:
-                raise UsageError(f"{out} holds a pack with another {name}; choose another --out or remove it")
-        return
-    if others := [entry.name for entry in sorted(out.iterdir()) if entry.name != RECORDS]:
-        raise UsageError(f"{out} already holds {others[0]}, which is not from mmssl pack; choose an empty folder")
-    write_atomically(plan, json.dumps(told).encode())
+_job: list[_Job] = []  # of a worker process, set once when it starts
 
 
-_job: list[tuple[Recordings, Path, Reader | None]] = []  # of a worker process, set once when it starts
-
-
-def _start(recordings: Recordings, out: Path, reader: Reader | None) -> None:
-    _job[:] = [(recordings, out, reader)]
+def _start(job: _Job) -> None:
+    _job[:] = [job]
 
 
 def _work(plan: ShardPlan) -> ShardReport:
-    recordings, out, reader = _job[0]
-    return write_shard(recordings, plan, out, reader)
+    return _job[0].write(plan, lambda: None)
 
 
-def _written(out: Path, plans: Sequence[ShardPlan]) -> int:
-    """Bytes so far, for the progress bar."""
-    sizes = []
-    for plan in plans:
-        for name in (plan.name, f"{plan.name}.partial"):
-            path = out / name
-            sizes.append(path.stat().st_size if path.exists() else 0)
-    return sum(sizes)
-
-
-def _run(
-    recordings: Recordings, plans: Sequence[ShardPlan], out: Path, reader: Reader | None, workers: int
-) -> Iterator[ShardReport | None]:
-    """Reports as shards finish; None now and then while nothing does."""
+def _run(job: _Job, plans: Sequence[ShardPlan], workers: int, told: Callable[[], None]) -> Iterator[ShardReport]:
+    """Reports as shards finish; `told` is called now and then."""
     if workers <= 1:
         for plan in plans:
-            yield write_shard(recordings, plan, out, reader)
+            yield job.write(plan, told)
         return
     try:
-        with process_pool(workers, _start, (recordings, out, reader)) as pool:
+        with process_pool(workers, _start, (job,)) as pool:
             with interrupts_held():
                 pending: set[Future[ShardReport]] = {pool.submit(_work, plan) for plan in plans}
             while pending:
                 done, pending = wait(pending, 0.5, FIRST_COMPLETED)
                 yield from [future.result() for future in done]
-                if not done:
-                    yield None
+                told()
     except BrokenProcessPool:
         detail = "a worker died, of too little memory or in a decoder; the same command with --workers 1 goes on"
-        raise MmsslError(f"{out}: {detail}") from None
+        raise MmsslError(f"{job.out}: {detail}") from None
 
 
 def pack(
@@ -149,6 +144,7 @@ def pack(
     shard_bytes: int = SHARD_BYTES,
     workers: int = 0,
     validate: bool = True,
+    reencode: Profile | None = None,
     console: Console | None = None,
 ) -> PackReport:
     """Pack a source into shards; the same call again goes on where an earlier one stopped.
@@ -156,9 +152,10 @@ def pack(
     Args:
         source: as for `open_recordings`.
         out: folder of the shards, their indexes, `pack.json` and `skipped.jsonl`.
-        shard_bytes: the most bytes of a shard, about.
+        shard_bytes: the most bytes of the source in a shard, about.
         workers: processes; 0 for one a core.
         validate: open each recording once and leave out what cannot be opened.
+        reencode: how pictures are encoded anew; None copies every byte. What cannot be decoded whole is left out.
         console: shows the progress; None for none.
 
     Raises:
@@ -175,12 +172,15 @@ def pack(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be made: {error.strerror}") from None
-    with _locked(out):
+    with locked(out):
         plans = plan_shards(recordings, recordings.all_keys(), shard_bytes)
         told = {"format": FORMAT, "source": recordings.fingerprint(), "shard_bytes": shard_bytes, "validate": validate}
-        _claim(out, told)
-        report = _pack(recordings, plans, out, PyAVReader() if validate else None, workers, console)
-        _summarize(report, recordings.name)
+        claim(out, {**told, "reencode": reencode.told() if reencode else None})
+        store = Reencode(reencode) if reencode else untouched
+        done = get_context("spawn").Value("q", 0)
+        job = _Job(recordings, out, PyAVReader() if validate else None, store, done)
+        report = _pack(job, plans, workers, console)
+        _summarize(report, recordings.name, reencode)
     if not report.samples:
         raise MmsslError(
             f"{recordings.name}: none of the {len(report.skipped)} recordings can be read; see {out / SKIPPED}"
@@ -188,39 +188,39 @@ def pack(
     return report
 
 
-def _pack(
-    recordings: Recordings,
-    plans: Sequence[ShardPlan],
-    out: Path,
-    reader: Reader | None,
-    workers: int,
-    console: Console | None,
-) -> PackReport:
+def _pack(job: _Job, plans: Sequence[ShardPlan], workers: int, console: Console | None) -> PackReport:
     """Write the shards that are missing."""
+    out = job.out
     for leftover in out.glob("shard-*.tar.partial"):
         leftover.unlink()
+    for folder in (out / RECORDS).glob(f"{SCRATCH}*"):
+        shutil.rmtree(folder)
     done = {plan.name: report for plan in plans if (report := finished(out, plan.name))}
     missing = [plan for plan in plans if plan.name not in done]
     reused, total = len(done), sum(plan.bytes for plan in missing)
     columns = (TextColumn("pack"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=console is None) as progress:
         task = progress.add_task("pack", total=total)
-        for report in _run(recordings, missing, out, reader, min(workers or os.cpu_count() or 1, len(missing))):
-            if report is not None:
-                done[report.name] = report
-            progress.update(task, completed=min(_written(out, missing), total))
+
+        def told() -> None:
+            progress.update(task, completed=min(job.done.value, total))
+
+        for report in _run(job, missing, min(workers or os.cpu_count() or 1, len(missing)), told):
+            done[report.name] = report
         progress.update(task, completed=total)
     return PackReport(out, tuple(done[plan.name] for plan in plans), reused)
 
 
-def _summarize(report: PackReport, source: str) -> None:
+def _summarize(report: PackReport, source: str, reencode: Profile | None) -> None:
     skipped = "".join(json.dumps(asdict(skip), ensure_ascii=False) + "\n" for skip in report.skipped)
     write_atomically(report.folder / SKIPPED, skipped.encode("utf-8", "backslashreplace"))
-    told = {
+    told: dict[str, Any] = {
         "source": source,
         "samples": report.samples,
         "bytes": report.bytes,
         "skipped": dict(sorted(report.faults.items())),
         "shards": [{k: v for k, v in asdict(shard).items() if k != "skipped"} for shard in report.shards],
     }
+    if reencode is not None:
+        told["reencode"] = {**reencode.told(), "kept": report.kept, "versions": PyAVReader().versions()}
     write_atomically(report.folder / SUMMARY, json.dumps(told, indent=1).encode())

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mmssl.batch import Batch
-from mmssl.data.clip import Clip, ClipFormat, collate
+from mmssl.data.clip import Clip, ClipFormat
+from mmssl.data.collate import collate
+from mmssl.data.watch import Watch
 from mmssl.errors import MediaError
 
 
@@ -22,13 +24,14 @@ class Plan(Protocol):
     """Which clips are in a batch."""
 
     size: int  # rows of a batch, at most
+    unit: int  # rows that are better made by one process, as they are of one recording; divides the size
 
     @property
     def format(self) -> ClipFormat:
         """Of the clips."""
         ...
 
-    def make(self, number: int, rows: range) -> Made:
+    def make(self, number: int, rows: range, watch: Watch) -> Made:
         """Decode these rows of one batch."""
         ...
 
@@ -44,7 +47,8 @@ class Ready:
 
 def batches_here(plan: Plan, numbers: Iterable[int], *, pin: bool) -> Iterator[Ready]:
     """Batches made in this process; `pin` puts them into page-locked memory."""
+    watch = Watch()
     for number in numbers:
-        made = plan.make(number, range(plan.size))
+        made = plan.make(number, range(plan.size), watch)
         batch = collate(made.clips, plan.format) if made.clips else None
         yield Ready(batch.pin_memory() if pin and batch is not None else batch, made.tried, made.faults)

@@ -18,7 +18,11 @@ from mmssl.errors import Fault, MediaError, UsageError
 WINDOW = 0.5  # s, of each quick look
 THOROUGH = 4.0  # s, of each step of a deep one
 UNEVEN = 0.0025  # s; steps between pictures that differ by more are a variable rate, less is rounding to 1 ms
+LATE = 0.05  # s by which the first picture that decodes may follow the first of all
 SILENT = 1e-4  # of full scale
+CLIPPED = 1e-3  # share of samples at full scale
+FULL = 0.999
+STILL = 4  # gray levels by which a still picture may change: its coding does that
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class Probe:
         slowest: the same where they follow slowest.
         offset: start of the sound minus start of the picture, seconds; None where either is absent.
         peak: of the sound that was looked at, 0 to 1; None without sound.
+        clipped: whether more of its samples than happens by chance are at full scale.
+        bias: mean of its samples, -1 to 1: an offset of the recorder.
+        still: whether all pictures that were looked at, two at least, are one.
         languages: of the captions beside the file, "" for an unknown one.
         captions: how many there are.
         broken: what is wrong, as (fault, sentence).
@@ -45,6 +52,9 @@ class Probe:
     slowest: float | None = None
     offset: float | None = None
     peak: float | None = None
+    clipped: bool = False
+    bias: float = 0.0
+    still: bool = False
     languages: tuple[str, ...] = ()
     captions: int = 0
     broken: tuple[tuple[Fault, str], ...] = ()
@@ -75,7 +85,8 @@ def probe(path: str | Path, *, deep: bool = False, reader: PyAVReader | None = N
     found = Probe(name)
     broken: list[tuple[Fault, str]] = []
     try:
-        with (reader or PyAVReader()).open(name, name) as media:
+        # Without a table, which would leave out what it does not need.
+        with (reader or PyAVReader(tables=False)).open(name, name) as media:
             found = _look(media, name, deep, broken)
     except MediaError as error:
         broken.append((error.fault, error.detail))
@@ -122,6 +133,8 @@ def _look(media: PyAVMedia, name: str, deep: bool, broken: list[tuple[Fault, str
         times = media.picture_times()
     except MediaError as error:
         broken.append((error.fault, error.detail))
+    if info.video is not None and len(times) and info.video.start > times[0] + LATE:
+        broken.append((Fault.CORRUPT, f"no picture before {info.video.start:.2f} s can be decoded: no keyframe"))
     steps = np.diff(times)
     steps = steps[steps > 0]
     fastest = slowest = None
@@ -131,7 +144,9 @@ def _look(media: PyAVMedia, name: str, deep: bool, broken: list[tuple[Fault, str
         # What the packets say, not what the header does.
         average = len(steps) / float(steps.sum())
         info = replace(info, video=replace(info.video, variable=variable, fps=average))
-    peaks = [_decode(media, begin, seconds, times, broken) for begin, seconds in _windows(info.duration, deep)]
+    found = _Found()
+    for begin, seconds in _windows(info.duration, deep):
+        _decode(media, begin, seconds, times, broken, found)
     offset = None if info.video is None or info.audio is None else info.audio.start - info.video.start
     return Probe(
         name,
@@ -140,7 +155,10 @@ def _look(media: PyAVMedia, name: str, deep: bool, broken: list[tuple[Fault, str
         fastest,
         slowest,
         offset,
-        max(peaks) if info.audio is not None else None,
+        None if info.audio is None else found.peak,
+        found.full > CLIPPED * max(1, found.samples),
+        found.total / max(1, found.samples),
+        found.still,
     )
 
 
@@ -153,21 +171,57 @@ def _windows(duration: float, deep: bool) -> list[tuple[float, float]]:
     return [(0.0, WINDOW), ((duration - WINDOW) / 2, WINDOW), (duration - WINDOW, WINDOW)]
 
 
+@dataclass
+class _Found:
+    """What was decoded so far."""
+
+    peak: float = 0.0
+    full: int = 0  # samples at full scale
+    total: float = 0.0
+    samples: int = 0
+    pictures: int = 0
+    darkest: NDArray[np.uint8] | None = None  # [16, 16, 3], of each place
+    brightest: NDArray[np.uint8] | None = None
+
+    def see(self, pictures: NDArray[np.uint8]) -> None:
+        """Take `[n, 16, 16, 3]`."""
+        self.pictures += len(pictures)
+        low, high = pictures.min(axis=0), pictures.max(axis=0)
+        self.darkest = low if self.darkest is None else np.minimum(self.darkest, low)
+        self.brightest = high if self.brightest is None else np.maximum(self.brightest, high)
+
+    def hear(self, sound: NDArray[np.float32]) -> None:
+        """Take `[n]`."""
+        self.peak = max(self.peak, float(np.abs(sound).max()))
+        self.full += int((np.abs(sound) >= FULL).sum())
+        self.total += float(sound.sum(dtype=np.float64))
+        self.samples += len(sound)
+
+    @property
+    def still(self) -> bool:
+        if self.pictures < 2 or self.darkest is None or self.brightest is None:
+            return False
+        return bool((self.brightest.astype(int) - self.darkest).max() <= STILL)
+
+
 def _decode(
-    media: PyAVMedia, begin: float, seconds: float, times: NDArray[np.float64], broken: list[tuple[Fault, str]]
-) -> float:
-    """Decode a window; the peak of its sound, and what is wrong into `broken`."""
-    peak = 0.0
+    media: PyAVMedia,
+    begin: float,
+    seconds: float,
+    times: NDArray[np.float64],
+    broken: list[tuple[Fault, str]],
+    found: _Found,
+) -> None:
+    """Decode a window into what was found; what is wrong goes into `broken`."""
     if media.info.video is not None:
         within = times[(times >= begin) & (times < begin + seconds)]
         try:
-            media.frames(within.tolist() or [begin], (16, 16))
+            found.see(media.frames(within.tolist() or [begin], (16, 16)).pixels)
         except MediaError as error:
             broken.append((error.fault, error.detail))
     if media.info.audio is not None:
         rate = media.info.audio.sample_rate
         try:
-            peak = float(np.abs(media.sound(begin, max(1, round(seconds * rate)), rate)).max())
+            found.hear(media.sound(begin, max(1, round(seconds * rate)), rate))
         except MediaError as error:
             broken.append((error.fault, error.detail))
-    return peak

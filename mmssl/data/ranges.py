@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol, cast
 
 from mmssl.errors import Fault, MediaError
 
+LARGEST_TABLE = 1 << 24  # bytes of a packet table
 OPEN = 128  # local files kept open in a process; a set may have more shards than a process may open files
 
 
@@ -49,15 +50,27 @@ class LocalRanges:
     def read(self, offset: int, count: int, until: int) -> bytes:
         """`count` bytes from `offset` on."""
         file = _opened(self.name, self.size, self.changed)
-        pieces = []
         try:
-            while count > 0 and (piece := os.pread(file.number, count, offset)):
-                pieces.append(piece)
-                offset, count = offset + len(piece), count - len(piece)
+            data = os.pread(file.number, count, offset)
         except OSError as error:
             detail = f"cannot be read at byte {offset}: {error.strerror}; check the disk"
             raise MediaError(self.name, Fault.CORRUPT, detail) from None
-        return b"".join(pieces)
+        if len(data) in (0, count):  # always, but at the end of a file and above 2 GiB
+            return data
+        return data + self.read(offset + len(data), count - len(data), until)
+
+
+class FileRanges:
+    """An open file of another kind, which only one may read at a time."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.name, self.changed, self._file = name, "", file
+        self.size = file.seek(0, io.SEEK_END)
+
+    def read(self, offset: int, count: int, until: int) -> bytes:
+        """`count` bytes from `offset` on."""
+        self._file.seek(offset)
+        return self._file.read(count)
 
 
 class _File:
@@ -103,16 +116,49 @@ def read_whole(ranges: Ranges, offset: int, count: int, until: int) -> bytes:
 
 
 class Slice(io.RawIOBase):
-    """The bytes [start, start + size) of something, as a file that can be read and sought but never left."""
+    """The bytes [start, start + size) of something, as a file that can be read and sought but never left.
 
-    def __init__(self, ranges: Ranges, start: int, size: int) -> None:
+    Args:
+        ranges: of what.
+        start: byte.
+        size: bytes.
+        table: (start, size) in the same `ranges` of the packet table of these bytes, when one was kept with them.
+    """
+
+    def __init__(self, ranges: Ranges, start: int, size: int, table: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self._ranges, self._start, self._size, self._position = ranges, start, size, 0
+        self.ranges, self.size = ranges, size
+        self._start, self._table, self._position = start, table, 0
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """`count` bytes from `offset` on, wherever the file stands.
+
+        Raises:
+            MediaError: SHARD, when they are not there; else as `Ranges.read`.
+        """
+        if not 0 <= offset <= offset + count <= self.size:
+            raise MediaError(self.ranges.name, Fault.SHARD, f"has no bytes {offset} to {offset + count} of a member")
+        return read_whole(self.ranges, self._start + offset, count, self._start + self.size)
+
+    def view(self) -> BinaryIO:
+        """The same bytes with a position of their own."""
+        return open_slice(self.ranges, self._start, self.size)
+
+    def kept_table(self) -> bytes | None:
+        """The packet table that was kept with these bytes, not yet looked at.
+
+        Raises:
+            MediaError: as `read_at`.
+        """
+        if self._table is None or self._table[1] > LARGEST_TABLE:
+            return None
+        start, size = self._table
+        return read_whole(self.ranges, start, size, start + size)
 
     @property
     def stamp(self) -> str:
         """Changes when the bytes do; found without reading them."""
-        return f"{self._ranges.changed} {self._ranges.size} {self._start} {self._size}"
+        return f"{self.ranges.changed} {self.ranges.size} {self._start} {self.size}"
 
     def readable(self) -> bool:
         """True."""
@@ -124,9 +170,9 @@ class Slice(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move; a place beyond the end reads nothing, one before the start is refused."""
-        place = offset + (0, self._position, self._size)[whence]
+        place = offset + (0, self._position, self.size)[whence]
         if place < 0:
-            raise ValueError(f"cannot seek to {place}, before the start of {self._ranges.name}")
+            raise ValueError(f"cannot seek to {place}, before the start of {self.ranges.name}")
         self._position = place
         return place
 
@@ -136,17 +182,30 @@ class Slice(io.RawIOBase):
         Raises:
             MediaError: SHARD, when what should be there ends early.
         """
-        count = max(min(len(buffer), self._size - self._position), 0)
-        end = self._start + self._size
-        data = read_whole(self._ranges, self._start + self._position, count, end)
+        count = max(min(len(buffer), self.size - self._position), 0)
+        end = self._start + self.size
+        data = read_whole(self.ranges, self._start + self._position, count, end)
         buffer[:count] = data
         self._position += count
         return count
 
 
-def open_slice(ranges: Ranges, start: int, size: int) -> BinaryIO:
+def open_slice(ranges: Ranges, start: int, size: int, table: tuple[int, int] | None = None) -> BinaryIO:
     """A buffered `Slice`."""
-    return cast(BinaryIO, io.BufferedReader(Slice(ranges, start, size), 1 << 16))
+    return cast(BinaryIO, io.BufferedReader(Slice(ranges, start, size, table), 1 << 16))
+
+
+def slice_of(source: str | BinaryIO) -> Slice | None:
+    """The bytes of a path or of what `open_slice` gave, to be read from anywhere; None of other files.
+
+    Raises:
+        MediaError: MISSING, PERMISSION or NOT_REGULAR.
+    """
+    if isinstance(source, str):
+        ranges = LocalRanges(source)
+        return Slice(ranges, 0, ranges.size)
+    raw = getattr(source, "raw", None)
+    return raw if isinstance(raw, Slice) else None
 
 
 def open_source(source: str | BinaryIO) -> tuple[BinaryIO, int]:

@@ -1,8 +1,8 @@
 """`Recording`, one entry of a data set, and the protocol of everything that holds recordings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mmssl.data.decode.reader import Source
 
@@ -57,4 +57,13 @@ class Recordings(Protocol):
 
     def groups(self) -> Sequence[str]:
         """The group of each recording, without reading the media."""
+        ...
+
+
+@runtime_checkable
+class FetchAhead(Protocol):
+    """Recordings that are far away and can be fetched while others are decoded."""
+
+    def fetch_ahead(self, indices: Iterable[int]) -> None:
+        """Begin to fetch what will soon be read; says nothing of what fails, which reading will."""
         ...

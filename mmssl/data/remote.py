@@ -4,8 +4,10 @@ import asyncio
 import glob
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,12 +15,19 @@ from typing import Any, TypeVar
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
 from mmssl.data.decode.reader import Source
 from mmssl.data.ranges import open_slice
+from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
 
 BLOCK = 1 << 17  # bytes; a clip's ends lie inside blocks, so this is what a read fetches in vain
 AHEAD = 1 << 21  # bytes fetched at once when more of a member will follow
+THREADS = 8  # requests at once for what will soon be read
 TRIES = 3
 ABSENT, REFUSED = (404, 410), (401, 403)  # HTTP statuses that another try does not change
+# Storage, each opened by itself. fsspec knows more, by which a row of a manifest could open local files, archives in
+# archives, lists of further addresses (`reference::`), shells on other machines or notebooks.
+SCHEMES = frozenset(
+    ("http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss", "oci", "hdfs", "webhdfs")
+) | {"memory"}
 PAUSE = 0.5  # seconds before the second try; doubled before each further one
 
 T = TypeVar("T")
@@ -32,6 +41,10 @@ def is_remote(address: str) -> bool:
 def _filesystem(address: str) -> tuple[Any, str]:
     import fsspec
 
+    scheme = address.partition(":")[0].lower()
+    if "::" in address or scheme not in SCHEMES:
+        known = ", ".join(sorted(SCHEMES))
+        raise MediaError(address, Fault.UNSUPPORTED, f"is no address that mmssl opens; it opens {known}")
     try:
         filesystem, path = fsspec.core.url_to_fs(address)
     except ImportError as error:
@@ -89,6 +102,15 @@ def _cache(folder: str, bound: int) -> BlockCache:
     return BlockCache(Path(folder) / "mmssl-blocks", bound, BLOCK)
 
 
+# Blocks that a thread is fetching, by process and name: what a fork inherits here, no thread of its own will end.
+_coming: dict[tuple[int, str], Future[None]] = {}
+
+
+@lru_cache(maxsize=1)
+def _threads(process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, "fetch-ahead")
+
+
 class RemoteRanges:
     """A remote file; the connection is made when first read, in each process anew.
 
@@ -105,13 +127,15 @@ class RemoteRanges:
         self.size = int(info["size"])
         tags = ("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime", "Content-MD5")
         self.changed = "|".join(str(info[tag]) for tag in tags if tag in info)
-        self._opened: tuple[int, Any] | None = None
+        self._opened: dict[tuple[int, int], Any] = {}
 
     def _open(self) -> Any:
-        if self._opened is None or self._opened[0] != os.getpid():
+        # An open file has a position, so each thread has its own; a connection does not outlive a fork.
+        who = os.getpid(), threading.get_ident()
+        if who not in self._opened:
             filesystem, path = _filesystem(self.name)
-            self._opened = os.getpid(), filesystem.open(path, mode="rb", cache_type="none", size=self.size)
-        return self._opened[1]
+            self._opened[who] = filesystem.open(path, mode="rb", cache_type="none", size=self.size)
+        return self._opened[who]
 
     def fetch(self, offset: int, count: int) -> bytes:
         """From the network, past the cache."""
@@ -134,10 +158,36 @@ class RemoteRanges:
         pieces: list[bytes] = []
         while offset < end:
             block, within = divmod(offset, BLOCK)
-            data = cache.get(self._block(block)) or self._fetch_run(cache, block, last)
+            name = self._block(block)
+            if coming := _coming.get((os.getpid(), name)):
+                coming.result()  # what it could not fetch is tried again here, where errors are told
+            data = cache.get(name) or self._fetch_run(cache, block, last)
             pieces.append(data[within:][: end - offset])
             offset += len(pieces[-1])
         return b"".join(pieces)
+
+    def fetch_ahead(self, offset: int, count: int) -> None:
+        """Begin to fetch bytes into the cache that will soon be read."""
+        cache, process = _cache(str(cache_folder()), cache_bytes()), os.getpid()
+        blocks = range(offset // BLOCK, -(-min(offset + count, self.size) // BLOCK))
+        names = {block: (process, self._block(block)) for block in blocks}
+        missing = [block for block, name in names.items() if name not in _coming and not cache.has(name[1])]
+        if not missing or not cache.keeps:
+            return
+        first, end = missing[0], min((missing[-1] + 1) * BLOCK, self.size)
+
+        def act() -> None:
+            try:
+                for block in range(first, -(-end // BLOCK), AHEAD // BLOCK):
+                    self._fetch_run(cache, block, end)
+            finally:
+                for block in missing:
+                    _coming.pop(names[block], None)
+
+        # Named before it begins, as it may be over before `submit` returns.
+        over = Future[None]()
+        _coming.update(dict.fromkeys((names[block] for block in missing), over))
+        _threads(process).submit(act).add_done_callback(lambda _: over.set_result(None))
 
     def _block(self, block: int) -> str:
         return f"{self.name}\0{self.size}\0{self.changed}\0{block}"
@@ -152,7 +202,7 @@ class RemoteRanges:
         return data
 
     def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), "_opened": None}
+        return {**vars(self), "_opened": {}}
 
 
 class RemoteFiles:
@@ -169,9 +219,15 @@ class RemoteFiles:
         ranges = self._ranges(name)
         return open_slice(ranges, 0, ranges.size)
 
-    def read(self, name: str) -> bytes:
-        """A small file whole."""
+    def read(self, name: str, largest: int | None = None) -> bytes:
+        """A small file whole.
+
+        Raises:
+            MediaError: as for `RemoteRanges`, or TOO_LARGE.
+        """
         ranges = self._ranges(name)
+        if largest is not None:
+            too_large(ranges.name, ranges.size, largest)
         return ranges.read(0, ranges.size, ranges.size)
 
     def size(self, name: str) -> int:

@@ -25,6 +25,7 @@ from mmssl.data.packed_strings import Ints, Strings
 from mmssl.data.ranges import LocalRanges, Ranges, read_whole
 from mmssl.data.remote import RemoteRanges, is_remote
 from mmssl.data.tar import BLOCK, Member, Window, members
+from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
 
 FORMAT = 1
@@ -57,10 +58,15 @@ class ShardIndex:
     size: Ints
     extensions: tuple[str, ...]
 
+    def rows(self, sample: int) -> list[tuple[str, int, int]]:
+        """(extension, offset, size) of the members of a sample, in their order."""
+        here = slice(self.ends[sample - 1] if sample else 0, self.ends[sample])
+        names = [self.extensions[number] for number in self.extension[here]]
+        return list(zip(names, self.offset[here].tolist(), self.size[here].tolist(), strict=True))
+
     def members(self, sample: int) -> Iterator[Member]:
         """The members of a sample, named by their extension."""
-        for i in range(int(self.ends[sample - 1]) if sample else 0, int(self.ends[sample])):
-            yield Member(self.extensions[self.extension[i]], int(self.offset[i]), int(self.size[i]))
+        return (Member(*row) for row in self.rows(sample))
 
 
 def _samples(read_all: Iterator[Member], shard: str) -> Iterator[tuple[str, list[Member]]]:
@@ -88,7 +94,12 @@ def _samples(read_all: Iterator[Member], shard: str) -> Iterator[tuple[str, list
 
 
 def read_member(ranges: Ranges, member: Member) -> bytes:
-    """A small member whole."""
+    """A small member whole.
+
+    Raises:
+        MediaError: TOO_LARGE.
+    """
+    too_large(f"{ranges.name}/{member.name}", member.size)
     return read_whole(ranges, member.offset, member.size, member.offset + member.size)
 
 
@@ -167,6 +178,9 @@ def decode(data: bytes, ranges: Ranges, *, sealed: bool) -> ShardIndex | None:
         sealed: compare the seal rather than the time of change, which an upload does not keep.
     """
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
+                return None  # a megabyte could unpack to a gigabyte
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             a = {name: arrays[name] for name in arrays.files}
         told = json.loads(a["told"].tobytes())
@@ -179,11 +193,39 @@ def decode(data: bytes, ranges: Ranges, *, sealed: bool) -> ShardIndex | None:
             size=a["size"],
             extensions=tuple(told["extensions"]),
         )
-        same = told["format"] == FORMAT and told["size"] == ranges.size
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        same = told["format"] == FORMAT and told["size"] == ranges.size and _fits(index, ranges.size)
+    # MemoryError: an array that says it holds more than there is memory.
+    except (
+        ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, NotImplementedError,
+        MemoryError, RecursionError, zipfile.BadZipFile,
+    ):  # fmt: skip
         return None
     current = same and (told["seal"] == seal(ranges, index) if sealed else told["changed"] == ranges.changed)
     return index if current else None
+
+
+def _fits(index: ShardIndex, size: int) -> bool:
+    """Whether an index, which may be a stranger's, names nothing but members inside its shard."""
+    samples, count = len(index.keys), len(index.offset)
+    numbers = (index.ends, index.offset, index.size, index.keys.ends, index.groups.ends)
+    if any(array.dtype != np.int64 or array.ndim != 1 for array in numbers) or index.extension.dtype != np.uint16:
+        return False
+    if not (len(index.groups) == len(index.ends) == samples and len(index.size) == len(index.extension) == count):
+        return False
+    for ends, total in (
+        (index.ends, count),
+        (index.keys.ends, len(index.keys.data)),
+        (index.groups.ends, len(index.groups.data)),
+    ):
+        if (np.diff(ends, prepend=0) < 0).any() or (ends[-1] if len(ends) else 0) != total:
+            return False
+    if index.keys.data.dtype != np.uint8 or index.groups.data.dtype != np.uint8:
+        return False
+    index.keys.all()
+    index.groups.all()
+    inside = (index.offset >= 0) & (index.size >= 0) & (index.offset <= size) & (index.size <= size - index.offset)
+    named = all(isinstance(name, str) for name in index.extensions)
+    return bool(inside.all() and named and (index.extension < len(index.extensions)).all())
 
 
 def open_index(address: str) -> tuple[Ranges, ShardIndex]:
@@ -214,6 +256,8 @@ def open_index(address: str) -> tuple[Ranges, ShardIndex]:
 def _remote_beside(address: str, ranges: Ranges) -> ShardIndex | None:
     try:
         beside = RemoteRanges(address + SUFFIX)
+        if beside.size > ranges.size:
+            return None  # a member has a header of 512 bytes, and 30 bytes in an index
         return decode(beside.read(0, beside.size, beside.size), ranges, sealed=True)
     except MediaError as error:
         if error.fault not in (Fault.MISSING, Fault.PERMISSION):

@@ -4,16 +4,19 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.reader import Reader
+from mmssl.data.packets.store import table_of
 from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recording, Recordings
 from mmssl.data.shard_index import open_index
 from mmssl.data.shard_plan import ShardPlan
+from mmssl.data.shards import TABLE
+from mmssl.data.stored import Store, untouched
 from mmssl.data.tar import END, header, padding
 from mmssl.errors import Fault, MediaError, MmsslError
 
@@ -38,6 +41,7 @@ class ShardReport:
     bytes: int
     sha256: str
     skipped: tuple[Skip, ...]
+    kept: int = 0  # recordings that a re-encoding left as they are
 
 
 def description(found: Recording, key: str) -> bytes:
@@ -67,7 +71,10 @@ def _member(file: BinaryIO, name: str, size: int, content: BinaryIO | bytes) -> 
     file.write(padding(size))
 
 
-def _sample(file: BinaryIO, recordings: Recordings, index: int, key: str, reader: Reader | None) -> None:
+def _sample(
+    file: BinaryIO, recordings: Recordings, index: int, key: str, reader: Reader | None, store: Store, folder: Path
+) -> bool:
+    """Write one recording; whether it was kept as it is although it should be re-encoded."""
     found = recordings[index]
     source, size = open_source(recordings.source(index))
     with source:
@@ -75,16 +82,23 @@ def _sample(file: BinaryIO, recordings: Recordings, index: int, key: str, reader
             with reader.open(source, found.key) as media:
                 if media.info.video is None and media.info.audio is None:
                     raise MediaError(found.key, Fault.NO_VIDEO, "holds neither video nor sound")
-            source.seek(0)
-        _member(file, f"{key}.{found.extension}", size, source)
-    told = description(found, key)
+        with store(source, size, found, folder) as stored:
+            table = None if reader is None else table_of(stored.content, found.key)
+            stored.content.seek(0)
+            _member(file, f"{key}.{stored.extension}", stored.size, stored.content)
+    if table is not None:  # right behind what it is about: one read gets both
+        _member(file, f"{key}.{TABLE}", len(table), table)
+    told = description(replace(found, extra={**found.extra, **stored.told}), key)
     _member(file, f"{key}.json", len(told), told)
     whole = next((caption.text for caption in found.captions if caption.start is None and caption.end is None), None)
     if whole is not None:  # what open_clip and video2dataset read
         _member(file, f"{key}.txt", len(whole.encode()), whole.encode())
+    return stored.kept
 
 
-def write_shard(recordings: Recordings, plan: ShardPlan, out: Path, reader: Reader | None) -> ShardReport:
+def write_shard(
+    recordings: Recordings, plan: ShardPlan, out: Path, reader: Reader | None, store: Store = untouched
+) -> ShardReport:
     """Write a shard, its index and its report.
 
     Args:
@@ -92,18 +106,19 @@ def write_shard(recordings: Recordings, plan: ShardPlan, out: Path, reader: Read
         plan: which go into this shard.
         out: the folder.
         reader: opens each recording once; one that cannot be opened is skipped. None: nothing is opened.
+        store: makes of a recording the bytes that are stored.
 
     Raises:
         MmsslError: the folder cannot be written.
     """
     partial = out / f"{plan.name}.partial"
-    skipped = []
+    skipped, kept = list[Skip](), 0
     try:
         with partial.open("w+b") as file:
             for index, key in zip(range(plan.start, plan.stop), plan.keys, strict=True):
                 start = file.tell()
                 try:
-                    _sample(file, recordings, index, key, reader)
+                    kept += _sample(file, recordings, index, key, reader, store, out / RECORDS)
                 except MediaError as error:
                     skipped.append(Skip(key, error.fault.value, f"{error.name}: {error.detail}"))
                     file.seek(start)
@@ -115,7 +130,7 @@ def write_shard(recordings: Recordings, plan: ShardPlan, out: Path, reader: Read
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             size = file.seek(0, os.SEEK_END)
-        report = ShardReport(plan.name, samples, size, digest, tuple(skipped))
+        report = ShardReport(plan.name, samples, size, digest, tuple(skipped), kept)
         write_atomically(_record(out, plan.name), json.dumps(asdict(report)).encode())
         partial.replace(out / plan.name)
     except OSError as error:

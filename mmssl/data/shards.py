@@ -2,20 +2,25 @@
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import accumulate
 from typing import BinaryIO
 
+import numpy as np
+
 from mmssl.data.captions import AUDIO, MEDIA, VIDEO, describe, kind
 from mmssl.data.keyed import Keyed
-from mmssl.data.ranges import Ranges, open_slice
+from mmssl.data.ranges import Ranges, open_slice, read_whole
 from mmssl.data.recordings import Recording
+from mmssl.data.remote import RemoteRanges
 from mmssl.data.shard_index import ShardIndex, open_index, read_member
 from mmssl.data.tar import Member
 from mmssl.errors import Fault, MediaError, UsageError
 
+FETCHED = 1 << 23  # bytes of a sample that are fetched before it is read: all of a short clip, the begin of a film
+TABLE = "packets"  # the member that holds the packet table of a sample's media; shards of others have none
 THREADS = 8  # indexes opened at once; a remote one is some round trips
 
 
@@ -50,8 +55,17 @@ class ShardRecordings(Keyed):
         if not kinds & MEDIA:
             found = f"its members are {', '.join(sorted(kinds)[:9])}" if kinds else "it is empty"
             raise UsageError(f"{name} holds no video or sound: {found}; pack media files with mmssl pack")
-        keys = [key for _, index in self._shards for key in index.keys.all()] if len(addresses) > 1 else []
-        self._prefixes = shard_names(addresses) if len(set(keys)) < len(keys) else None
+        self._prefixes = shard_names(addresses) if self._repeats() else None
+
+    def _repeats(self) -> bool:
+        """Whether two shards hold one key; told by hashes, as a million strings take seconds and 100 MB."""
+        if len(self._shards) == 1:
+            return False
+        hashes = np.sort(np.concatenate([index.keys.hashes() for _, index in self._shards]))
+        if not (hashes[1:] == hashes[:-1]).any():
+            return False
+        keys = [key for _, index in self._shards for key in index.keys.all()]
+        return len(set(keys)) < len(keys)
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -93,7 +107,30 @@ class ShardRecordings(Keyed):
             held = ", ".join(member.name for member in members)
             detail = f"has no video or sound, only {held}"
             raise MediaError(f"{ranges.name}/{table.keys[sample]}", Fault.SHARD, detail)
-        return open_slice(ranges, media.offset, media.size)
+        kept = next(((member.offset, member.size) for member in members if member.name == TABLE), None)
+        return open_slice(ranges, media.offset, media.size, kept)
+
+    def members(self, index: int) -> dict[str, memoryview]:
+        """All members of a sample by their extensions, as they are, in one read: they lie one after another.
+
+        Raises:
+            MediaError: SHARD, NETWORK or CORRUPT.
+        """
+        shard, sample = self._find(index)
+        ranges, table = self._shards[shard]
+        members = table.rows(sample)
+        start, end = members[0][1], members[-1][1] + members[-1][2]
+        data = memoryview(read_whole(ranges, start, end - start, end))
+        return {name: data[offset - start : offset - start + size] for name, offset, size in members}
+
+    def fetch_ahead(self, indices: Iterable[int]) -> None:
+        """See `FetchAhead`."""
+        for index in indices:
+            shard, sample = self._find(index)
+            ranges, table = self._shards[shard]
+            if isinstance(ranges, RemoteRanges) and (rows := table.rows(sample)):
+                start, end = rows[0][1], rows[-1][1] + rows[-1][2]
+                ranges.fetch_ahead(start, min(end - start, FETCHED))
 
     def fingerprint(self) -> str:
         """A hash over the keys and sizes; where the shards lie does not matter."""

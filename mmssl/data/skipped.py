@@ -51,7 +51,8 @@ class Skipped:
             if self.file is not None:
                 line = json.dumps({"key": key, "fault": fault.value, "detail": detail}, ensure_ascii=False)
                 # One write in append mode: lines of several processes do not mix.
-                with self.file.open("a", encoding="utf-8") as stream:
+                # A byte of a name that is not UTF-8 is written as the escape that JSON has for it.
+                with self.file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
                     stream.write(line + "\n")
         if self.clips >= self.least and self.failures > self.limit * self.clips:
             raise TrainingError(

@@ -1,13 +1,49 @@
 """Bytes to caption text: UTF-8 or an error that says where, never a guess."""
 
+import stat
 import unicodedata
 from codecs import BOM_UTF8
+from pathlib import Path
 
 from mmssl.errors import Fault, MediaError
 
+LARGEST = 1 << 25  # bytes of a file that describes one recording; a day of subtitles has less
 KEPT_CONTROLS = "\n\t"  # they separate words; `clean` makes them spaces
 # Other control and format characters are dropped, except those that shape words (ZWNJ, ZWJ, variation and direction).
 JOINERS = "\u200c\u200d\u200e\u200f"
+
+
+def too_large(name: str, size: int, largest: int = LARGEST) -> None:
+    """Refuse to read what is no description of a recording.
+
+    Raises:
+        MediaError: TOO_LARGE.
+    """
+    if size > largest:
+        raise MediaError(name, Fault.TOO_LARGE, f"describes a recording in {size} bytes, the limit is {largest}")
+
+
+def read_small(path: Path, largest: int | None = None) -> bytes:
+    """A small regular file whole.
+
+    Args:
+        path: of it.
+        largest: bytes; None for any number.
+
+    Raises:
+        MediaError: MISSING, PERMISSION, NOT_REGULAR or TOO_LARGE.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading from a pipe would wait for ever
+            raise MediaError(str(path), Fault.NOT_REGULAR, "is a folder, pipe or device; give a file")
+        if largest is not None:
+            too_large(str(path), status.st_size, largest)
+        return path.read_bytes()
+    except PermissionError:
+        raise MediaError(str(path), Fault.PERMISSION, "may not be read; give read permission") from None
+    except OSError as error:
+        raise MediaError(str(path), Fault.MISSING, f"cannot be read: {error.strerror}") from None
 
 
 def decode(data: bytes, name: str) -> str:

@@ -123,7 +123,8 @@ class HubTokenizer:
         from transformers import AutoTokenizer  # seconds to import: only where captions are read
 
         try:
-            return AutoTokenizer.from_pretrained(self.name)
+            # Without this, transformers asks on the terminal whether to run the code in the folder.
+            return AutoTokenizer.from_pretrained(self.name, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"{self.name}: no tokenizer there ({str(error).splitlines()[0]}); give a local folder or a hub name"

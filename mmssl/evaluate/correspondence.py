@@ -4,6 +4,7 @@ The protocol, so that numbers can be compared: a match is picture and sound of o
 its mismatches are the same picture with the sounds of all recordings of other groups in its batch that are in its half
 of the data, and together count as much as the match. The threshold on `Objective.pair_scores` is chosen on one half of
 the groups and judged on the other, both ways; the mean of both is the accuracy. Chance is 0.5 in every number.
+`correspondence/clips` recordings have both, `coverage` is their share of those that were looked at.
 """
 
 from collections.abc import Mapping
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mmssl.batch import Batch
 from mmssl.data.clips import Clips
 from mmssl.errors import EvaluationError
-from mmssl.evaluate.held_out import held_out, middle, require
-from mmssl.evaluate.interval import described
-from mmssl.evaluate.threshold import best_threshold, halves, roc_area
+from mmssl.evaluate.held_out import asked_for, look, middle, require
+from mmssl.evaluate.interval import described, described_jointly
+from mmssl.evaluate.ranks import named_rows
+from mmssl.evaluate.threshold import best_threshold, halves, roc_areas
 from mmssl.objective import Objective
 
 
@@ -57,14 +60,17 @@ def joined(parts: list[Pairs]) -> Pairs:
     )
 
 
-def judged(pairs: Pairs, seed: int = 0) -> Mapping[str, float]:
+def judged(pairs: Pairs, asked: int, seed: int = 0) -> Mapping[str, float]:
     """Accuracy, AUC and two-alternative accuracy of the protocol above.
 
+    Args:
+        pairs: of all batches.
+        asked: recordings that were looked at.
+        seed: of the bootstrap.
+
     Raises:
-        EvaluationError: a score is not finite, or a half has no mismatch.
+        EvaluationError: a half has no mismatch.
     """
-    if not (pairs.match.isfinite().all() and pairs.mismatch.isfinite().all()):
-        raise EvaluationError("correspondence: pair scores hold NaN or Inf; mend the training")
     half = halves(pairs.group)
     kept = half[pairs.first] == half[pairs.second]
     mismatch, first = pairs.mismatch[kept].double(), pairs.first[kept]
@@ -75,23 +81,63 @@ def judged(pairs: Pairs, seed: int = 0) -> Mapping[str, float]:
     right, wins = torch.zeros_like(match), torch.zeros_like(match)
     thresholds = []
     for side in (0, 1):
-        known, asked = count.gt(0) & (half == side), count.gt(0) & (half != side)
-        inside, other = half[first] == side, half[first] != side
+        known, other = count.gt(0) & (half == side), count.gt(0) & (half != side)
+        inside, outside = half[first] == side, half[first] != side
         threshold = best_threshold(match[known], mismatch[inside], weight[inside])
         thresholds.append(threshold)
-        right[asked] += (match[asked] >= threshold).double() / 2
-        right.index_add_(0, first[other], (mismatch[other] < threshold).double() * weight[other] / 2)
+        right[other] += (match[other] >= threshold).double() / 2
+        right.index_add_(0, first[outside], (mismatch[outside] < threshold).double() * weight[outside] / 2)
     difference = match[first] - mismatch
     wins.index_add_(0, first, ((difference > 0).double() + (difference == 0).double() / 2) * weight)
     used = count > 0
+
+    def area(drawn: Tensor) -> Tensor:
+        return roc_areas(match[used], mismatch, drawn[:, used], drawn[:, first] * weight)
+
     return {
         **described("correspondence/accuracy", right[used], chance=0.5, seed=seed),
         **described("correspondence/two-alternative", wins[used], chance=0.5, seed=seed),
-        "correspondence/AUC": roc_area(match[used], mismatch, weight),
-        "correspondence/AUC/chance": 0.5,
+        **described_jointly("correspondence/AUC", area, len(match), chance=0.5, seed=seed),
         "correspondence/threshold": sum(thresholds) / 2,
         "correspondence/clips": float(used.sum()),
+        "correspondence/coverage": float(used.sum()) / asked,
     }
+
+
+class PairGatherer:
+    """Scores all pairs of each batch."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._parts: list[Pairs] = []
+
+    def add(self, batch: Batch) -> None:
+        """Score it.
+
+        Raises:
+            EvaluationError: a score is not finite.
+        """
+        both = (batch.valid("video") & batch.valid("audio")).nonzero()[:, 0]
+        if not len(both):
+            return
+        scores = self._objective.pair_scores(batch)[both][:, both].float().cpu()
+        bad = ~scores.isfinite()
+        if bad.any():
+            keys = [batch.keys[row] for row in both.tolist()]
+            rows = bad.all(1) | bad.all(0)  # a broken clip spoils its row or its column
+            told = named_rows(rows if rows.any() else bad.any(1), keys)
+            raise EvaluationError(f"correspondence: pair scores hold NaN or Inf{told}; look at the training")
+        self._parts.append(mismatched(scores, batch.group[both].cpu()))
+
+    def pairs(self) -> Pairs:
+        """All that were scored.
+
+        Raises:
+            EvaluationError: there is none.
+        """
+        if not self._parts:
+            raise EvaluationError("correspondence: no recording has both picture and sound; look at `mmssl probe`")
+        return joined(self._parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,15 +164,9 @@ class Correspondence:
 
         Raises:
             UsageError: the objective or the clips lack picture or sound.
-            EvaluationError: as `judged`.
+            EvaluationError: as `PairGatherer` and `judged`.
         """
         require(objective, self.clips, ("video", "audio"), "correspondence")
-        parts = []
-        opened = middle(self.clips)
-        for batch in held_out(objective, opened, self.batch_size, limit=self.limit, workers=self.workers):
-            both = (batch.valid("video") & batch.valid("audio")).nonzero()[:, 0]
-            scores = objective.pair_scores(batch)[both][:, both]
-            parts.append(mismatched(scores.float().cpu(), batch.group[both].cpu()))
-        if not parts:
-            raise EvaluationError("correspondence: no recording has both picture and sound; look at `mmssl probe`")
-        return judged(joined(parts), self.seed)
+        opened, gatherer = middle(self.clips), PairGatherer(objective)
+        look([gatherer], objective, opened, self.batch_size, limit=self.limit, workers=self.workers)
+        return judged(gatherer.pairs(), asked_for(opened, self.limit), self.seed)

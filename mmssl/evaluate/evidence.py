@@ -11,13 +11,15 @@ from mmssl.batch import Batch
 from mmssl.data.clips import OpenClips
 from mmssl.errors import EvaluationError
 from mmssl.evaluate.framing import View
-from mmssl.evaluate.held_out import held_out
 from mmssl.evaluate.maps import box_mask
-from mmssl.evaluate.sounds import Sound, another, noise, silence, with_sound
+from mmssl.evaluate.ranks import named_rows
+from mmssl.evaluate.saliency import moving, salient
+from mmssl.evaluate.sounds import Sound, another, noise, own, silence, with_sound
 from mmssl.evaluate.truth import GroundTruth, Sounding
 from mmssl.objective import Objective
 
 SOUNDS: Mapping[str, Sound] = {"other-sound": another, "silence": silence, "noise": noise}
+BLIND = ("salient", "moving")  # answers from the pictures alone, beside those of `localization`
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,27 @@ class Evidence:
 
     Attributes:
         heat: by sound, `[M, h, w]`: "own", and those of `SOUNDS`; NaN where that sound could not be made.
+        blind: by name, `[M, h', w']`: those of `BLIND`.
         truth: `[M, S, S]` bool, what sounds; all False where nothing in view does.
         clip: `[M]` int64, numbers of the recordings.
         group: `[M]` int64.
+        asked: recordings that were looked at.
     """
 
     heat: Mapping[str, Tensor]
+    blind: Mapping[str, Tensor]
     truth: Tensor
     clip: Tensor
     group: Tensor
+    asked: int
+
+    def after(self, other: "Evidence") -> "Evidence":
+        """The frames of `other`, then these; recordings of the two stay apart."""
+        heat = {name: torch.cat([other.heat[name], maps]) for name, maps in self.heat.items()}
+        blind = {name: torch.cat([other.blind[name], maps]) for name, maps in self.blind.items()}
+        first = int(other.clip.max()) + 1
+        clip, group = torch.cat([other.clip, self.clip + first]), torch.cat([other.group, self.group])
+        return Evidence(heat, blind, torch.cat([other.truth, self.truth]), clip, group, other.asked + self.asked)
 
 
 def at_frames(heat: Tensor, frames: int) -> Tensor:
@@ -67,18 +81,8 @@ def shown(sounding: Sounding, view: View, size: int) -> Tensor | None:
     return None if sounding.boxes and not boxes else box_mask(boxes, size)
 
 
-def gather_evidence(
-    objective: Objective,
-    opened: OpenClips,
-    truth: GroundTruth,
-    *,
-    size: int,
-    frames: int,
-    batch_size: int,
-    limit: int = 0,
-    workers: int = 0,
-) -> Evidence:
-    """Heat maps of at most `frames` known frames of each recording, evenly chosen.
+class EvidenceGatherer:
+    """Draws heat maps of at most `frames` known frames of each recording, evenly chosen.
 
     Args:
         objective: with `heat`.
@@ -86,36 +90,55 @@ def gather_evidence(
         truth: of its recordings.
         size: S of the raster.
         frames: known frames to take from a recording.
-        batch_size: clips at once.
-        limit: recordings at most; 0 takes all.
-        workers: processes that decode.
-
-    Raises:
-        EvaluationError: a map is not finite, or no frame's truth is known.
     """
-    heat: dict[str, list[Tensor]] = {name: [] for name in ("own", *SOUNDS)}
-    masks, clip, group = [], list[int](), list[int]()
-    for batch in held_out(objective, opened, batch_size, limit=limit, workers=workers):
+
+    def __init__(self, objective: Objective, opened: OpenClips, truth: GroundTruth, *, size: int, frames: int) -> None:
+        self._objective, self._opened, self._truth, self._size, self._frames = objective, opened, truth, size, frames
+        self._heat: dict[str, list[Tensor]] = {name: [] for name in ("own", *SOUNDS)}
+        self._blind: dict[str, list[Tensor]] = {name: [] for name in BLIND}
+        self._masks: list[Tensor] = []
+        self._clip: list[int] = []
+        self._group: list[int] = []
+
+    def add(self, batch: Batch) -> None:
+        """Draw them.
+
+        Raises:
+            EvaluationError: a map is not finite.
+        """
         rows, columns = [], []
-        for row, view in enumerate(views(opened, batch.index.tolist())):
-            if not (batch.valid("video")[row] and batch.valid("audio")[row]):
-                continue
-            known = _known(opened, truth, batch, row, view, size)
-            for frame in _spread(sorted(known), frames):
+        both = (batch.valid("video") & batch.valid("audio")).tolist()
+        for row, view in enumerate(views(self._opened, batch.index.tolist())):
+            known = _known(self._opened, self._truth, batch, row, view, self._size) if both[row] else {}
+            for frame in _spread(sorted(known), self._frames):
                 rows.append(row)
                 columns.append(frame)
-                masks.append(known[frame])
-        clip += batch.index[rows].tolist()
-        group += batch.group[rows].tolist()
-        if rows:
-            for name, found in _maps(objective, batch).items():
-                heat[name].append(found[rows, columns])
-    if not masks:
-        raise EvaluationError("localization: nothing says where it sounds; give clips with `truth`, or a file of boxes")
-    joined = {name: torch.cat(parts) for name, parts in heat.items()}
-    if not joined["own"].isfinite().all():
-        raise EvaluationError("localization: heat maps hold NaN or Inf; mend the training")
-    return Evidence(joined, torch.stack(masks), torch.tensor(clip), torch.tensor(group))
+                self._masks.append(known[frame])
+        if not rows:
+            return
+        self._clip += batch.index[rows].tolist()
+        self._group += batch.group[rows].tolist()
+        for name, maps in _maps(self._objective, batch).items():
+            self._heat[name].append(maps[rows, columns])
+        drawn = (salient(batch.video[rows, columns]), moving(batch.video)[rows, columns])
+        for name, blind in zip(BLIND, drawn, strict=True):
+            self._blind[name].append(blind.cpu())
+
+    def evidence(self, asked: int) -> Evidence:
+        """All that was drawn.
+
+        Args:
+            asked: recordings that were looked at.
+
+        Raises:
+            EvaluationError: no frame's truth is known.
+        """
+        if not self._masks:
+            detail = "nothing says where it sounds; give clips with `truth`, or a file of boxes"
+            raise EvaluationError(f"localization: {detail}")
+        heat, blind = ({name: torch.cat(parts) for name, parts in maps.items()} for maps in (self._heat, self._blind))
+        clip, group = torch.tensor(self._clip), torch.tensor(self._group)
+        return Evidence(heat, blind, torch.stack(self._masks), clip, group, asked)
 
 
 def _known(opened: OpenClips, truth: GroundTruth, batch: Batch, row: int, view: View, size: int) -> dict[int, Tensor]:
@@ -132,11 +155,19 @@ def _spread(frames: list[int], count: int) -> list[int]:
 
 
 def _maps(objective: Objective, batch: Batch) -> dict[str, Tensor]:
-    """By sound, `[B, T, h, w]` on the CPU."""
+    """By sound, `[B, T, h, w]` on the CPU; NaN where the sound could not be made.
+
+    Raises:
+        EvaluationError: a map is not finite though it has a sound.
+    """
     frames = batch.video.shape[1]
-    maps = {"own": at_frames(objective.heat(batch).float(), frames).cpu()}
-    for name, sound in SOUNDS.items():
+    maps: dict[str, Tensor] = {}
+    for name, sound in {"own": own, **SOUNDS}.items():
         audio, made = sound(batch)
         heat = at_frames(objective.heat(with_sound(batch, audio)).float(), frames)
+        bad = ~heat.flatten(1).isfinite().all(1) & made & batch.valid("video")
+        if bad.any():
+            told = named_rows(bad, batch.keys)
+            raise EvaluationError(f"localization: heat maps ({name}) hold NaN or Inf{told}; look at the training")
         maps[name] = heat.masked_fill(~made[:, None, None, None], torch.nan).cpu()
     return maps

@@ -1,7 +1,8 @@
 """Held-out clips on their way to an objective: one window in the middle of each recording, in their order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 
@@ -12,6 +13,14 @@ from mmssl.data.skipped import Skipped
 from mmssl.data.window import CenterWindow
 from mmssl.errors import UsageError
 from mmssl.objective import Objective
+
+
+class Gatherer(Protocol):
+    """What an evaluation keeps of each batch, so that several evaluations decode the films once."""
+
+    def add(self, batch: Batch) -> None:
+        """Look at a batch, on the objective's device."""
+        ...
 
 
 def require(objective: Objective, clips: Clips, modalities: tuple[Modality, ...], what: str) -> None:
@@ -32,6 +41,11 @@ def middle(clips: Clips) -> OpenClips:
     return replace(clips, window=CenterWindow()).open()
 
 
+def asked_for(opened: OpenClips, limit: int) -> int:
+    """How many recordings are looked at, readable or not; a limit of 0 takes all."""
+    return min(limit, len(opened)) if limit else len(opened)
+
+
 def held_out(
     objective: Objective,
     opened: OpenClips,
@@ -47,15 +61,32 @@ def held_out(
         objective: whose device counts.
         opened: from `middle`.
         batch_size: clips at once.
-        limit: recordings at most; 0 takes all.
+        limit: the first so many recordings, readable or not; 0 takes all.
         workers: processes that decode.
         skipped: the ledger of those that cannot be read, which are left out.
     """
     device = next((p.device for p in objective.parameters()), torch.device("cpu"))
-    left = limit or len(opened)
+    end = asked_for(opened, limit)
     ledger = Skipped(limit=1.0) if skipped is None else skipped
     for batch in evaluation_batches(opened, batch_size, workers=workers, skipped=ledger):
-        yield batch[: min(left, len(batch))].to(device)
-        left -= len(batch)
-        if left <= 0:
+        inside = int((batch.index < end).sum())
+        if inside:
+            yield batch[:inside].to(device)
+        if inside < len(batch) or batch.index[-1] == end - 1:
             return
+
+
+def look(
+    gatherers: Sequence[Gatherer],
+    objective: Objective,
+    opened: OpenClips,
+    batch_size: int,
+    *,
+    limit: int = 0,
+    workers: int = 0,
+    skipped: Skipped | None = None,
+) -> None:
+    """Show each held-out batch to all gatherers; arguments as of `held_out`."""
+    for batch in held_out(objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped):
+        for gatherer in gatherers:
+            gatherer.add(batch)

@@ -1,19 +1,23 @@
 """Does the heat map point at what sounds? Always beside answers that never heard the sound.
 
 Numbers, as `localization/WHO/METRIC`; WHO is absent for the model's own maps, `center` (the middle of the picture),
-`constant` (no answer at all), or the model itself hearing another recording (`other-sound`), `silence` or `noise`; or
-`small`, `medium`, `large` and `huge`: the model's own maps by the size of what sounds. METRIC:
+`constant` (no answer at all), `salient` (what draws the eye), `moving` (what changes), or the model itself hearing
+another recording (`other-sound`), `silence` or `noise`; or `small`, `medium`, `large` and `huge`: the model's own maps
+by the size of what sounds. METRIC:
 
 * `pointing`: the highest place of the map is inside what sounds (Zhang et al. 2016).
 * `cIoU`, `success@0.5`, `AUC`: of the upper half of each map's pixels, as in the literature on VGG-SS; an object below
   a quarter of the picture can then never succeed, which is why sizes are also told apart.
+* `cIoU@fixed`: of what is at or above one threshold for all maps, the one with the best mean cIoU on validation
+  recordings or, without any, on one half of the groups, judged on the other, both ways.
 * `universal/RULE/cIoU`, `/pIA`, `/F`: one threshold for all maps, taken from the maxima of maps of silence, noise and
-  other sounds (RULE: their maximum, top tenth or third quartile) on one half of the groups and judged on the other,
-  both ways. pIA is the area of such maps that is above it; lower is better. F joins cIoU and 1 - pIA.
+  other sounds (RULE: their maximum, top tenth or third quartile), fixed in the same way. pIA is the area of such maps
+  that is above it; lower is better. F joins cIoU and 1 - pIA.
 * `detection/AUC`, `/AP-RULE`, `/max-F1-RULE`: telling sounding frames from such maps by their confidence; for AP and
   F1 a frame counts only if its place is right as well (RULE: cIoU at least 0.5 as Mo and Morgado 2022, or pointing).
 
-A number of a recording is the mean over its frames; intervals are over recordings.
+A number of a recording is the mean over its frames (those of `universal` and `detection` count frames alike); intervals
+are over recordings. `localization/clips` recordings are judged, `coverage` is their share of those looked at.
 """
 
 from collections.abc import Mapping
@@ -22,13 +26,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from mmssl.data.clips import Clips
+from mmssl.data.clips import Clips, OpenClips
 from mmssl.errors import EvaluationError
-from mmssl.evaluate.evidence import SOUNDS, Evidence, gather_evidence
-from mmssl.evaluate.held_out import middle, require
+from mmssl.evaluate.evidence import SOUNDS, Evidence, EvidenceGatherer
+from mmssl.evaluate.held_out import asked_for, look, middle, require
 from mmssl.evaluate.interval import described
 from mmssl.evaluate.maps import centered, ciou, pointing, raster, success_area, top_half
 from mmssl.evaluate.negatives import against_negatives
+from mmssl.evaluate.one_threshold import Split, fixed_ciou
 from mmssl.evaluate.truth import GroundTruth, WorldTruth
 from mmssl.objective import Objective
 
@@ -44,11 +49,11 @@ class Scored:
     ciou: Tensor
 
 
-def scored(maps: Tensor, truth: Tensor, tolerance: int) -> Scored:
-    """Scores of `[M, h, w]` maps against `[M, S, S]` masks, a few at a time."""
+def scored(maps: Tensor, truth: Tensor, rows: Tensor, tolerance: int) -> Scored:
+    """Scores of `rows` of `[M, h, w]` maps against `[M, S, S]` masks, a few at a time."""
     parts = []
-    for start in range(0, len(maps), 64):
-        fine, mask = raster(maps[start : start + 64], truth.shape[-1]), truth[start : start + 64]
+    for some in torch.split(rows, 64):
+        fine, mask = raster(maps[some], truth.shape[-1]), truth[some]
         parts.append((pointing(fine, mask, tolerance), ciou(top_half(fine), mask)))
     return Scored(torch.cat([hit for hit, _ in parts]), torch.cat([overlap for _, overlap in parts]))
 
@@ -93,40 +98,51 @@ class Localization:
             EvaluationError: no frame's truth is known, or a map is not finite.
         """
         require(objective, self.clips, ("video", "audio"), "localization")
-        return self.judged(self.evidence(objective))
+        opened = middle(self.clips)
+        gatherer = self.gatherer(objective, opened)
+        look([gatherer], objective, opened, self.batch_size, limit=self.limit, workers=self.workers)
+        return self.judged(gatherer.evidence(asked_for(opened, self.limit)))
 
-    @torch.no_grad()
-    def evidence(self, objective: Objective) -> Evidence:
-        """The maps behind the numbers."""
-        return gather_evidence(
-            objective,
-            middle(self.clips),
-            self.truth,
-            size=self.size,
-            frames=self.frames,
-            batch_size=self.batch_size,
-            limit=self.limit,
-            workers=self.workers,
-        )
+    def gatherer(self, objective: Objective, opened: OpenClips) -> EvidenceGatherer:
+        """Of the maps behind the numbers."""
+        return EvidenceGatherer(objective, opened, self.truth, size=self.size, frames=self.frames)
 
-    def judged(self, evidence: Evidence) -> Mapping[str, float]:
-        """The numbers of maps that are there already."""
-        sounding = evidence.truth.flatten(1).any(1)
-        if not sounding.any():
+    def judged(self, evidence: Evidence, validation: Evidence | None = None) -> Mapping[str, float]:
+        """The numbers of maps that are there already.
+
+        Args:
+            evidence: that is judged.
+            validation: of other recordings, which fix the thresholds; None for halves that fix each other's.
+
+        Raises:
+            EvaluationError: nothing in view sounds in any frame.
+        """
+        split = Split.of(evidence, validation)
+        frames, sounding = split.evidence, split.evidence.truth.flatten(1).any(1)
+        asked = sounding & split.asked
+        if not asked.any():
             raise EvaluationError("localization: nothing in view sounds in any frame, so there is nothing to point at")
-        truth, clip = evidence.truth[sounding], evidence.clip[sounding]
-        blind = {"center": centered(self.size), "constant": torch.zeros(self.size, self.size)}
-        answers = {name: guess.expand(len(truth), -1, -1) for name, guess in blind.items()}
-        answers |= {name: evidence.heat[name][sounding] for name in SOUNDS}
-        own = scored(evidence.heat["own"][sounding], truth, self.tolerance)
+        flat = {"center": centered(self.size), "constant": torch.zeros(self.size, self.size)}
+        answers = {"": frames.heat["own"]}
+        answers |= {name: guess.expand(len(frames.clip), -1, -1) for name, guess in flat.items()}
+        answers |= {**frames.blind, **{name: frames.heat[name] for name in SOUNDS}}
+        truth, clip = frames.truth[asked], frames.clip[asked]
         # Pointing anywhere hits by the share of the picture that sounds.
         chance = float(by_clip(truth.flatten(1).double().mean(1), clip).mean())
-        numbers = dict(_numbers("localization", own, clip, chance))
+        numbers: dict[str, float] = {}
+        found: dict[str, Scored] = {}
         for name, maps in answers.items():
-            made = maps.flatten(1).isfinite().all(1)
-            if made.any():
-                found = scored(maps[made], truth[made], self.tolerance)
-                numbers |= _numbers(f"localization/{name}", found, clip[made], None)
+            rows = sounding & maps[:, 0, 0].isfinite()  # a sound that could not be made is NaN throughout
+            judged = (rows & split.asked).nonzero()[:, 0]
+            if not len(judged):
+                continue
+            found[name] = scored(maps, frames.truth, judged, self.tolerance)
+            prefix = f"localization/{name}" if name else "localization"
+            numbers |= _numbers(prefix, found[name], frames.clip[judged], None if name else chance)
+            fixed = fixed_ciou(maps, rows, split)[judged]
+            if (known := ~fixed.isnan()).any():
+                numbers |= described(f"{prefix}/cIoU@fixed", by_clip(fixed[known], frames.clip[judged][known]))
+        own = found[""]
         area = truth.flatten(1).double().mean(1) * 224**2
         for name, (low, high) in SIZES.items():
             chosen = (area > low**2) & (area <= high**2)
@@ -135,18 +151,20 @@ class Localization:
                 numbers |= _numbers(f"localization/{name}", part, clip[chosen], None)
                 numbers[f"localization/{name}/frames"] = float(chosen.sum())
         located = {"cIoU": own.ciou >= 0.5 - 1e-9, "pointing": own.pointing >= 0.5}
-        numbers |= against_negatives(evidence, located)
+        numbers |= against_negatives(split, located)
+        count = float(len(set(clip.tolist())))
         return numbers | {
             "localization/frames": float(len(truth)),
-            "localization/clips": float(len(set(clip.tolist()))),
+            "localization/clips": count,
+            "localization/coverage": count / evidence.asked,
         }
 
 
 def _numbers(prefix: str, found: Scored, clip: Tensor, chance: float | None) -> Mapping[str, float]:
-    """Pointing, cIoU, success and AUC; the last without interval, as it is no mean of recordings' values."""
+    """Pointing, cIoU, success and AUC."""
     return {
         **described(f"{prefix}/pointing", by_clip(found.pointing, clip), chance=chance),
         **described(f"{prefix}/cIoU", by_clip(found.ciou, clip)),
         **described(f"{prefix}/success@0.5", by_clip((found.ciou >= 0.5 - 1e-9).double(), clip)),
-        f"{prefix}/AUC": float(success_area(found.ciou)),
+        **described(f"{prefix}/AUC", by_clip(success_area(found.ciou.unsqueeze(1)), clip)),
     }

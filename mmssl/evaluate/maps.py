@@ -55,8 +55,29 @@ def ciou(selected: Tensor, truth: Tensor) -> Tensor:
         selected: `[M, S, S]` bool.
         truth: `[M, S, S]` bool, or floating point for a consensus of annotators.
     """
-    p, g = selected.flatten(1).double(), truth.flatten(1).double()
+    p = selected.flatten(1)
+    if truth.dtype == torch.bool:  # most often, and counting is five times faster than multiplying
+        g = truth.flatten(1)
+        hit = (p & g).sum(1).double()
+        return hit / (g.sum(1) + p.sum(1) - hit).clamp(min=1e-12)
+    p, g = p.double(), truth.flatten(1).double()
     return (p * g).sum(1) / (g.sum(1) + (p * (g == 0)).sum(1)).clamp(min=1e-12)
+
+
+def ciou_curve(maps: Tensor, truth: Tensor, thresholds: Tensor) -> Tensor:
+    """`ciou` of what is at or above each of T ascending thresholds, `[M, T]` float64.
+
+    Args:
+        maps: `[M, S, S]`.
+        truth: `[M, S, S]` bool.
+        thresholds: `[T]`.
+    """
+    count = len(thresholds) + 1
+    cells = torch.bucketize(maps.flatten(1), thresholds.to(maps.dtype), right=True)  # thresholds that a pixel reaches
+    cells = (cells + count * torch.arange(len(maps), device=maps.device).unsqueeze(1)) * 2 + truth.flatten(1)
+    histogram = torch.bincount(cells.flatten(), minlength=2 * count * len(maps)).reshape(len(maps), count, 2)
+    reached = histogram.flip(1).cumsum(1).flip(1)[:, 1:].double()
+    return reached[..., 1] / (truth.flatten(1).sum(1, keepdim=True) + reached[..., 0]).clamp(min=1e-12)
 
 
 def success_area(values: Tensor) -> Tensor:
@@ -76,11 +97,12 @@ def pointing(maps: Tensor, truth: Tensor, tolerance: int = 0) -> Tensor:
         truth: `[M, S, S]` bool.
         tolerance: pixels by which the truth is widened, in rows and in columns.
     """
-    inside = truth.double().unsqueeze(1)
+    inside = truth.flatten(1)
     if tolerance:
-        inside = functional.max_pool2d(inside, 2 * tolerance + 1, stride=1, padding=tolerance)
-    highest = (maps == maps.amax((1, 2), keepdim=True)).double().flatten(1)
-    return (highest * inside.flatten(1)).sum(1) / highest.sum(1)
+        inside = functional.max_pool2d(truth.float().unsqueeze(1), 2 * tolerance + 1, stride=1, padding=tolerance) > 0
+        inside = inside.flatten(1)
+    highest = (maps == maps.amax((1, 2), keepdim=True)).flatten(1)
+    return (highest & inside).sum(1).double() / highest.sum(1)
 
 
 def confidence(maps: Tensor) -> Tensor:

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from mmssl.evaluate.evidence import SOUNDS, Evidence
+from mmssl.evaluate.interval import described_jointly
 from mmssl.evaluate.maps import ciou, confidence, raster
-from mmssl.evaluate.threshold import halves, roc_area
+from mmssl.evaluate.one_threshold import Split
+from mmssl.evaluate.threshold import roc_areas
 
 Rule = Callable[[Tensor], Tensor]  # the maxima of negative maps to a threshold
 
@@ -24,50 +26,90 @@ RULES: Mapping[str, Rule] = {"max": torch.amax, "top10": _quantile(0.9), "Q3": _
 
 
 def negative_maps(evidence: Evidence) -> tuple[Tensor, Tensor]:
-    """`[K, h, w]` maps of sounds that nothing in view makes, and `[K]` groups.
+    """`[K, h, w]` maps of sounds that nothing in view makes, and `[K]` int64, of which frame.
 
     Silence, noise and another recording's sound over every frame; and its own sound where nothing in view sounds.
     """
     silent = ~evidence.truth.flatten(1).any(1)
     maps = torch.cat([evidence.heat[name] for name in SOUNDS] + [evidence.heat["own"][silent]])
-    group = torch.cat([evidence.group] * len(SOUNDS) + [evidence.group[silent]])
+    frame = torch.arange(len(evidence.clip))
+    frame = torch.cat([frame] * len(SOUNDS) + [frame[silent]])
     made = maps.flatten(1).isfinite().all(1)
-    return maps[made], group[made]
+    return maps[made], frame[made]
 
 
-def against_negatives(evidence: Evidence, located: Mapping[str, Tensor]) -> Mapping[str, float]:
+def against_negatives(split: Split, located: Mapping[str, Tensor]) -> Mapping[str, float]:
     """The `universal` and `detection` numbers of localization.
 
     Args:
-        evidence: M frames, P of which show something that sounds.
+        split: M frames, P of which are judged and show something that sounds.
         located: by rule, `[P]` bool, which of those were pointed at rightly.
     """
-    negatives, group = negative_maps(evidence)
+    evidence = split.evidence
     sounding = evidence.truth.flatten(1).any(1)
-    positives, truth = evidence.heat["own"][sounding], evidence.truth[sounding]
-    sure, unsure = confidence(positives), confidence(negatives)
-    numbers = {"localization/detection/AUC": roc_area(sure, unsure), "localization/detection/AUC/chance": 0.5}
-    for name, hit in located.items():
-        precision, f1 = _detection(sure, unsure, hit)
-        numbers |= {f"localization/detection/AP-{name}": precision, f"localization/detection/max-F1-{name}": f1}
-    # Both kinds are halved by one numbering of the groups, so that no recording helps to choose its own threshold.
-    half = halves(torch.cat([evidence.group[sounding], group]))
-    mine, theirs = half[: len(positives)], half[len(positives) :]
-    if not all((h == side).any() for h in (mine, theirs) for side in (0, 1)):
-        return numbers
+    negatives, origin = negative_maps(evidence)
+    theirs = split.half[origin]
+    asked, against = sounding & split.asked, split.asked[origin]
+    number = torch.unique(evidence.clip[split.asked], return_inverse=True)[1]
+    clip = torch.full((len(evidence.clip),), -1).masked_scatter(split.asked, number)
+    numbers = dict(
+        _detections(evidence.heat["own"][asked], negatives[against], located, clip[asked], clip[origin[against]])
+    )
     maxima = negatives.flatten(1).amax(1).double()
+    positives, mine = evidence.heat["own"], split.half
+    if not all((theirs != side).any() and (theirs == side).any() for side in split.judged):
+        return numbers
     for name, rule in RULES.items():
         overlap, area = torch.zeros(len(positives)).double(), torch.zeros(len(negatives)).double()
         thresholds = []
-        for side in (0, 1):
-            threshold = float(rule(maxima[theirs == side]))
+        for side in split.judged:
+            threshold = float(rule(maxima[theirs != side]))
             thresholds.append(threshold)
-            _score_side(positives, truth, mine != side, threshold, overlap)
-            area[theirs != side] = _active(negatives[theirs != side], threshold, truth.shape[-1])
-        found, active = float(overlap.mean()), float(area.mean())
+            _score_side(positives, evidence.truth, sounding & (mine == side), threshold, overlap)
+            area[theirs == side] = _active(negatives[theirs == side], threshold, evidence.truth.shape[-1])
         prefix = f"localization/universal/{name}"
-        numbers |= {f"{prefix}/threshold": sum(thresholds) / 2, f"{prefix}/cIoU": found, f"{prefix}/pIA": active}
-        numbers[f"{prefix}/F"] = 2 * found * (1 - active) / max(found + 1 - active, 1e-12)
+        numbers[f"{prefix}/threshold"] = sum(thresholds) / len(thresholds)
+        numbers |= _area_numbers(prefix, overlap[asked], area[against], clip[asked], clip[origin[against]])
+    return numbers
+
+
+def _area_numbers(prefix: str, overlap: Tensor, area: Tensor, clip: Tensor, silent_clip: Tensor) -> Mapping[str, float]:
+    """CIoU, pIA and F at one threshold; the last two are joined anew in each draw of recordings."""
+
+    def averages(drawn: Tensor) -> tuple[Tensor, Tensor]:
+        found, active = drawn[:, clip], drawn[:, silent_clip]
+        return (found * overlap).sum(1) / found.sum(1), (active * area).sum(1) / active.sum(1)
+
+    def joined(drawn: Tensor) -> Tensor:
+        found, active = averages(drawn)
+        return 2 * found * (1 - active) / (found + 1 - active).clamp(min=1e-12)
+
+    count = int(torch.cat([clip, silent_clip]).max()) + 1
+    return {
+        **described_jointly(f"{prefix}/cIoU", lambda drawn: averages(drawn)[0], count),
+        **described_jointly(f"{prefix}/pIA", lambda drawn: averages(drawn)[1], count),
+        **described_jointly(f"{prefix}/F", joined, count),
+    }
+
+
+def _detections(
+    positives: Tensor, negatives: Tensor, located: Mapping[str, Tensor], clip: Tensor, silent_clip: Tensor
+) -> Mapping[str, float]:
+    """AUC, AP and best F1 of telling P maps from N by their confidence."""
+    sure, unsure = confidence(positives), confidence(negatives)
+    count = int(torch.cat([clip, silent_clip]).max()) + 1
+
+    def area(drawn: Tensor) -> Tensor:
+        return roc_areas(sure, unsure, drawn[:, clip], drawn[:, silent_clip])
+
+    numbers = dict(described_jointly("localization/detection/AUC", area, count, chance=0.5))
+    for name, hit in located.items():
+        for place, kind in enumerate(("AP", "max-F1")):
+
+            def figure(drawn: Tensor, hit: Tensor = hit, place: int = place) -> Tensor:
+                return detection(sure, unsure, hit, drawn[:, clip], drawn[:, silent_clip])[place]
+
+            numbers |= described_jointly(f"localization/detection/{kind}-{name}", figure, count)
     return numbers
 
 
@@ -85,14 +127,23 @@ def _active(maps: Tensor, threshold: float, size: int) -> Tensor:
     return torch.cat([(raster(part, size) > threshold).flatten(1).double().mean(1) for part in parts])
 
 
-def _detection(positive: Tensor, negative: Tensor, located: Tensor) -> tuple[float, float]:
-    """AP and best F1 of finding sounding frames by confidence; one whose place is wrong is no true positive."""
-    sure = torch.cat([positive, negative])
-    true = torch.cat([located, torch.zeros(len(negative), dtype=torch.bool)])
-    values, place = torch.unique(-sure, return_inverse=True)  # equal confidences are found together
-    hits = torch.zeros(len(values)).double().index_add_(0, place, true.double()).cumsum(0)
-    found = torch.zeros(len(values)).double().index_add_(0, place, torch.ones_like(sure)).cumsum(0)
-    precision, recall = hits / found, hits / len(positive)
-    gained = recall.diff(prepend=torch.zeros(1, dtype=torch.float64))
+def detection(
+    positive: Tensor, negative: Tensor, located: Tensor, positives: Tensor, negatives: Tensor
+) -> tuple[Tensor, Tensor]:
+    """AP and best F1 of finding sounding frames by confidence, `[R]`; one whose place is wrong is no true positive.
+
+    Args:
+        positive: `[P]` confidences of frames that sound.
+        negative: `[N]` confidences of maps of what does not.
+        located: `[P]` bool, whose place is right.
+        positives: `[R, P]`, how much each counts.
+        negatives: `[R, N]`, likewise.
+    """
+    values, place = torch.unique(-torch.cat([positive, negative]), return_inverse=True)  # equal ones are found together
+    zeros = torch.zeros(len(positives), len(values), dtype=torch.float64)
+    hits = zeros.index_add(1, place[: len(positive)], positives * located).cumsum(1)
+    found = zeros.index_add(1, place, torch.cat([positives, negatives], 1)).cumsum(1)
+    precision, recall = hits / found.clamp(min=1e-12), hits / positives.sum(1, keepdim=True)
+    gained = recall.diff(dim=1, prepend=zeros[:, :1])
     f1 = 2 * precision * recall / (precision + recall).clamp(min=1e-12)
-    return float((precision * gained).sum()), float(f1.max())
+    return (precision * gained).sum(1), f1.amax(1)

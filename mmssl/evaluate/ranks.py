@@ -3,7 +3,7 @@
 Letters: Q queries, G items in the gallery, E features. Scores say "more alike" when higher.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,20 +85,35 @@ class PessimisticTies:
         return (self.rank(places) <= k).double()
 
 
-def check_embeddings(embeddings: Tensor, name: str) -> None:
+def check_embeddings(embeddings: Tensor, name: str, keys: Sequence[str] = ()) -> None:
     """Refuse `[N, E]` embeddings whose comparison says nothing.
+
+    Args:
+        embeddings: of one modality.
+        name: of it, for the message.
+        keys: of the N recordings, for the message; () names none.
 
     Raises:
         EvaluationError: a value is NaN or infinite, or a row is zero.
     """
     bad = ~embeddings.isfinite().all(-1)
     if bad.any():
+        told = named_rows(bad, keys)
         raise EvaluationError(
-            f"{name}: {int(bad.sum())} of {len(bad)} embeddings hold NaN or Inf; look at the training"
+            f"{name}: {int(bad.sum())} of {len(bad)} embeddings hold NaN or Inf{told}; look at the training"
         )
     zero = embeddings.abs().amax(-1) == 0
     if zero.any():
-        raise EvaluationError(f"{name}: {int(zero.sum())} of {len(zero)} embeddings are zero; mask what is missing")
+        told = named_rows(zero, keys)
+        raise EvaluationError(
+            f"{name}: {int(zero.sum())} of {len(zero)} embeddings are zero{told}; mask what is missing"
+        )
+
+
+def named_rows(rows: Tensor, keys: Sequence[str]) -> str:
+    """` (such as a, b, c)`, the first three keys where `[N]` bool `rows` is True; "" without keys."""
+    found = [keys[row] for row in rows.nonzero()[:3, 0].tolist()] if keys else []
+    return f" (such as {', '.join(found)})" if found else ""
 
 
 def same(queries: Tensor, items: Tensor) -> Relevant:

@@ -1,7 +1,10 @@
 """Retrieval between modalities: for each recording's sound, where do its pictures stand among all pictures?
 
 Names of the numbers: `retrieval/QUERY-GALLERY/METRIC`, such as `retrieval/audio-video/R@10`; with `/low` and `/high`
-the bootstrap 95 % interval over queries, with `/chance` what equal scores for everything would give.
+the bootstrap 95 % interval over queries, with `/chance` what equal scores for everything would give. Beside them stand
+`gallery` (recordings that have both modalities: as many queries as items), `coverage` (their share of the recordings
+that were looked at; the others are on neither side) and `tied` (the share of queries that score a wrong item exactly as
+high as their best right one).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +20,7 @@ from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.gains import Gain, linear_gain, ndcg
 from mmssl.evaluate.held_out import middle
 from mmssl.evaluate.interval import described, mean, median
-from mmssl.evaluate.ranks import ExpectedTies, Relevant, Ties, place_embeddings, same
+from mmssl.evaluate.ranks import ExpectedTies, Relevant, Ties, check_embeddings, place_embeddings, same
 from mmssl.evaluate.vectors import HeldOut, embed_held_out
 from mmssl.objective import Objective
 
@@ -98,7 +101,7 @@ class Retrieval:
 
     @torch.no_grad()
     def __call__(self, objective: Objective) -> Mapping[str, float]:
-        """R@k, MedR, MeanR, nDCG and gallery size of each pair.
+        """R@k, MedR, MeanR, nDCG, gallery size and coverage of each pair.
 
         Raises:
             UsageError: the objective's modalities are not comparable, or fewer than two are there.
@@ -125,7 +128,12 @@ class Retrieval:
         Raises:
             EvaluationError: embeddings are NaN, infinite or zero, or no recording has two modalities.
         """
-        numbers: dict[str, float] = {"retrieval/left-out": float(held.left_out)}
+        for name, vectors in held.vectors.items():
+            chosen = vectors.valid.nonzero()[:, 0]
+            keys = [held.keys[row] for row in chosen.tolist()]
+            check_embeddings(vectors.embeddings[chosen], f"retrieval: {name}", keys)
+        looked_at = {"recordings": float(held.asked), "left-out": float(held.asked - len(held.index))}
+        numbers = {f"retrieval/{name}": value for name, value in looked_at.items()}
         for query, item in permutations(held.vectors, 2):
             if not (query.startswith("text") and item.startswith("text")):
                 numbers |= self._pair(held, query, item)
@@ -137,12 +145,9 @@ class Retrieval:
         asked, found, prefix = held.vectors[query], held.vectors[item], f"retrieval/{query}-{item}"
         rows = (asked.valid & found.valid).nonzero()[:, 0]
         if not len(rows):
-            return {f"{prefix}/gallery": 0.0}
+            return {f"{prefix}/gallery": 0.0, f"{prefix}/coverage": 0.0}
         questions, gallery = asked.embeddings[rows], found.embeddings[rows]
-        try:
-            places = place_embeddings(questions, gallery, answers(held, query, item, rows))
-        except EvaluationError as error:
-            raise EvaluationError(f"{prefix}: {error}") from error
+        places = place_embeddings(questions, gallery, answers(held, query, item, rows))
         chance, numbers = places.chance(), dict[str, float]()
         for k in self.recalls:
             expected = float(self.ties.hit(chance, k).mean())
@@ -154,7 +159,11 @@ class Retrieval:
         labels = tuple(held.labels[row] for row in rows.tolist())
         if any(labels):
             numbers |= self._graded(f"{prefix}/nDCG@{self.ndcg_at}", questions, gallery, labels)
-        return numbers | {f"{prefix}/gallery": float(len(rows))}
+        return numbers | {
+            f"{prefix}/gallery": float(len(rows)),
+            f"{prefix}/coverage": len(rows) / held.asked,
+            f"{prefix}/tied": float((places.tied_wrong > 0).double().mean()),
+        }
 
     def _graded(self, name: str, questions: Tensor, gallery: Tensor, labels: tuple[str, ...]) -> Mapping[str, float]:
         """NDCG with relevance between labels; queries to which nothing is relevant are left out."""

@@ -12,6 +12,11 @@ _NOISE = 901  # of modules/draws
 Sound = Callable[[Batch], tuple[Tensor, Tensor]]  # `[B, S]` and, `[B]` bool, where it could be made
 
 
+def own(batch: Batch) -> tuple[Tensor, Tensor]:
+    """The clip's."""
+    return batch.audio, batch.valid("audio")
+
+
 def silence(batch: Batch) -> tuple[Tensor, Tensor]:
     """Zeros."""
     return torch.zeros_like(batch.audio), torch.ones(len(batch), dtype=torch.bool, device=batch.audio.device)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def best_threshold(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> float:
@@ -27,11 +28,24 @@ def best_threshold(positive: Tensor, negative: Tensor, weight: Tensor | None = N
 
 def roc_area(positive: Tensor, negative: Tensor, weight: Tensor | None = None) -> float:
     """The chance that a positive scores above a negative, ties one half (Mann and Whitney 1947); arguments as above."""
-    weight = (torch.ones_like(negative) if weight is None else weight).double()
+    weight = torch.ones_like(negative) if weight is None else weight
+    return float(roc_areas(positive, negative, torch.ones(1, len(positive)), weight.unsqueeze(0)))
+
+
+def roc_areas(positive: Tensor, negative: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """The same under R weightings, `[R]` float64; NaN where no positive or no negative counts.
+
+    Args:
+        positive: `[P]` scores that should be "yes".
+        negative: `[N]` scores that should be "no".
+        positives: `[R, P]`, how much each positive counts.
+        negatives: `[R, N]`, how much each negative counts.
+    """
     ordered, order = negative.double().sort()
-    mass = torch.cat([torch.zeros(1, dtype=torch.float64), weight[order].cumsum(0)])
-    below, upto = (mass[torch.searchsorted(ordered, positive.double(), right=right)] for right in (False, True))
-    return float(((below + upto) / 2).mean() / weight.sum())
+    positives, negatives = positives.double(), negatives.double()
+    mass = functional.pad(negatives[:, order].cumsum(1), (1, 0))
+    below, upto = (mass[:, torch.searchsorted(ordered, positive.double(), right=right)] for right in (False, True))
+    return ((below + upto) / 2 * positives).sum(1) / (positives.sum(1) * negatives.sum(1))
 
 
 def halves(groups: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """One unit vector a held-out recording and modality, with the words they were found by."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,11 +9,14 @@ from torch import Tensor
 
 from mmssl.batch import Batch
 from mmssl.data.candidates import candidates
+from mmssl.data.clip import ClipFormat
 from mmssl.data.clips import OpenClips
-from mmssl.data.skipped import Skipped
+from mmssl.data.recordings import Recording
 from mmssl.errors import EvaluationError
-from mmssl.evaluate.held_out import held_out
+from mmssl.evaluate.held_out import asked_for, look
 from mmssl.objective import Objective
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
 
 
 @dataclass(frozen=True)
@@ -37,30 +41,99 @@ class HeldOut:
     Attributes:
         vectors: by modality, and by language as "text.de".
         index: `[N]` int64, numbers of the recordings.
+        keys: of the recordings, for messages.
         labels: of the recordings, "" where there is none.
         captions: of the recordings, all that each has, in any language.
-        left_out: recordings that could not be read.
+        asked: recordings that were looked at; asked - N could not be read.
     """
 
     vectors: dict[str, Vectors]
     index: Tensor
+    keys: tuple[str, ...]
     labels: tuple[str, ...]
     captions: tuple[frozenset[str], ...]
-    left_out: int
+    asked: int
 
 
-def caption_of(opened: OpenClips, index: int, start: float, seed: int, language: str) -> str:
-    """The words of one clip's first caption, as the loader chose them; "" if there are none."""
-    settings = opened.settings
-    span = (start, start + settings.seconds)
-    chosen = candidates(opened.recordings[index].captions, span, settings.captions, language, seed)
-    return chosen[0] if chosen else ""
+@dataclass(frozen=True)
+class _Place:
+    """Where a clip was cut."""
+
+    recording: Recording
+    start: float
+    seed: int
+
+    def caption(self, format: ClipFormat, language: str) -> str:
+        """The words of its first caption, as the loader chose them; "" if there are none."""
+        span = (self.start, self.start + format.seconds)
+        chosen = candidates(self.recording.captions, span, format.captions, language, self.seed)
+        return chosen[0] if chosen else ""
 
 
-def languages_of(opened: OpenClips, index: Sequence[int]) -> tuple[str, ...]:
-    """Those in which recordings are captioned, sorted; empty unless there are several."""
-    found = {caption.language for number in index for caption in opened.recordings[number].captions} - {""}
+def languages_of(recordings: Iterable[Recording]) -> tuple[str, ...]:
+    """Those in which recordings are captioned, sorted; empty unless there are several.
+
+    What is no code of a language is none: it would become part of the names of numbers.
+    """
+    told = {caption.language for recording in recordings for caption in recording.captions}
+    found = {language for language in told if _LANGUAGE.fullmatch(language)}
     return tuple(sorted(found)) if len(found) > 1 else ()
+
+
+class VectorGatherer:
+    """Embeds each batch in every modality, and at the end its captions once more in each language.
+
+    Args:
+        objective: in eval mode.
+        opened: from `middle`.
+        languages: to look at one by one; None finds those of the captions unless the clips name one.
+    """
+
+    def __init__(self, objective: Objective, opened: OpenClips, languages: Sequence[str] | None = None) -> None:
+        self._objective, self._opened, self._languages = objective, opened, languages
+        self._rows: dict[str, list[Tensor]] = {}
+        self._valid: dict[str, list[Tensor]] = {}
+        self._numbers: list[int] = []
+        self._places: list[_Place] = []
+        self._largest = 1
+
+    def add(self, batch: Batch) -> None:
+        """Embed it."""
+        for modality, embeddings in self._objective.embed(batch).items():
+            self._rows.setdefault(modality, []).append(embeddings.float().cpu())
+            self._valid.setdefault(modality, []).append(batch.valid(modality).cpu())
+        for number, start, seed in zip(batch.index.tolist(), batch.start.tolist(), batch.seed.tolist(), strict=True):
+            self._numbers.append(number)
+            self._places.append(_Place(self._opened.recordings[number], start, seed))
+        self._largest = max(self._largest, len(batch))
+
+    def held(self, asked: int) -> HeldOut:
+        """All that was seen.
+
+        Args:
+            asked: recordings that were looked at.
+
+        Raises:
+            EvaluationError: no recording could be read.
+        """
+        places, settings = self._places, self._opened.settings
+        if not places:
+            raise EvaluationError(f"none of the {asked} recordings could be read; look at `mmssl probe`")
+        recordings = [place.recording for place in places]
+        vectors = {m: Vectors(torch.cat(parts), torch.cat(self._valid[m])) for m, parts in self._rows.items()}
+        if "text" in vectors:
+            text, language = vectors["text"], settings.language
+            words = tuple(place.caption(settings, language) for place in places)
+            vectors["text"] = Vectors(text.embeddings, text.valid, words)
+            automatic = self._languages is None and not language
+            for name in languages_of(recordings) if automatic else self._languages or ():
+                words = tuple(place.caption(settings, name) for place in places)
+                # "-" stands between the modalities of a pair.
+                vectors[f"text.{name.replace('-', '_')}"] = _of_words(self._objective, words, settings, self._largest)
+        keys = tuple(recording.key for recording in recordings)
+        labels = tuple(recording.label for recording in recordings)
+        captions = tuple(frozenset(caption.text for caption in recording.captions) for recording in recordings)
+        return HeldOut(vectors, torch.tensor(self._numbers), keys, labels, captions, asked)
 
 
 def embed_held_out(
@@ -72,7 +145,7 @@ def embed_held_out(
     workers: int = 0,
     languages: Sequence[str] | None = None,
 ) -> HeldOut:
-    """Embed the middle of every recording in every modality, and its captions once more in each language.
+    """Embed the middle of every recording in every modality.
 
     Args:
         objective: in eval mode.
@@ -80,46 +153,21 @@ def embed_held_out(
         batch_size: clips at once.
         limit: recordings at most; 0 takes all.
         workers: processes that decode.
-        languages: to look at one by one; None finds those of the captions unless the clips name one.
+        languages: as of `VectorGatherer`.
 
     Raises:
         EvaluationError: no recording could be read.
     """
-    skipped = Skipped(limit=1.0)
-    rows: dict[str, list[Tensor]] = {}
-    valid: dict[str, list[Tensor]] = {}
-    places: list[tuple[int, float, int]] = []  # recording, start, seed
-    for batch in held_out(objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped):
-        for modality, embeddings in objective.embed(batch).items():
-            rows.setdefault(modality, []).append(embeddings.float().cpu())
-            valid.setdefault(modality, []).append(batch.valid(modality).cpu())
-        places.extend(zip(batch.index.tolist(), batch.start.tolist(), batch.seed.tolist(), strict=True))
-    if not places:
-        raise EvaluationError(f"none of the {len(opened)} recordings could be read; look at `mmssl probe`")
-    numbers = [number for number, _, _ in places]
-    vectors = {modality: Vectors(torch.cat(parts), torch.cat(valid[modality])) for modality, parts in rows.items()}
-    if "text" in vectors:
-        text, language = vectors["text"], opened.settings.language
-        words = tuple(caption_of(opened, *place, language) for place in places)
-        vectors["text"] = Vectors(text.embeddings, text.valid, words)
-        found = languages_of(opened, numbers) if languages is None and not language else languages or ()
-        for name in found:
-            vectors[f"text.{name}"] = _in_language(objective, opened, places, name, batch_size)
-    recordings = [opened.recordings[number] for number in numbers]
-    labels = tuple(recording.label for recording in recordings)
-    captions = tuple(frozenset(caption.text for caption in recording.captions) for recording in recordings)
-    return HeldOut(vectors, torch.tensor(numbers), labels, captions, len(skipped.reasons))
+    gatherer = VectorGatherer(objective, opened, languages)
+    look([gatherer], objective, opened, batch_size, limit=limit, workers=workers)
+    return gatherer.held(asked_for(opened, limit))
 
 
-def _in_language(
-    objective: Objective, opened: OpenClips, places: Sequence[tuple[int, float, int]], language: str, batch_size: int
-) -> Vectors:
-    """The captions of one language alone; nothing is decoded for them."""
-    settings = opened.settings
-    captions = tuple(caption_of(opened, *place, language) for place in places)
-    assert settings.tokenizer is not None, "clips without a tokenizer have no text"
-    tokens = settings.tokenizer(captions, settings.words).unsqueeze(1)
+def _of_words(objective: Objective, captions: Sequence[str], format: ClipFormat, batch_size: int) -> Vectors:
+    """Vectors of captions; nothing is decoded for them."""
+    assert format.tokenizer is not None, "clips without a tokenizer have no text"
+    tokens = format.tokenizer(captions, format.words).unsqueeze(1)
     device = next((p.device for p in objective.parameters()), torch.device("cpu"))
     spans = range(0, len(tokens), batch_size)
     parts = [objective.embed(Batch(text=tokens[start : start + batch_size].to(device)))["text"] for start in spans]
-    return Vectors(torch.cat(parts).float().cpu(), (tokens >= 0).flatten(1).any(1), captions)
+    return Vectors(torch.cat(parts).float().cpu(), (tokens >= 0).flatten(1).any(1), tuple(captions))

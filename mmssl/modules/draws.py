@@ -17,6 +17,11 @@ def _mix(x: Tensor) -> Tensor:
     return x ^ ((x >> 31) & 0x1FFFFFFFF)
 
 
+def hashed(numbers: Tensor) -> Tensor:
+    """Any int64 numbers to as many that look random: different ones stay different, and 0 stays 0."""
+    return _mix(numbers)
+
+
 def uniform(seeds: Tensor, stream: int, count: int = 1) -> Tensor:
     """`[B]` int64 seeds to `[B, count]` float32 numbers in [0, 1); each use of randomness takes its own stream."""
     places = torch.arange(1, count + 1, device=seeds.device) + (stream << 20)

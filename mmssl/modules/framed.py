@@ -6,6 +6,7 @@ from torch.nn import functional
 from torchaudio.compliance.kaldi import get_mel_banks
 
 from mmssl.errors import UsageError
+from mmssl.modules.bands import Bands
 
 
 def windows(wave: Tensor, win: int, hop: int) -> Tensor:
@@ -70,7 +71,6 @@ class KaldiFilterBank(nn.Module):
     """
 
     window: Tensor
-    filters: Tensor
 
     def __init__(self, sample_rate: int, bins: int, low: float = 20.0) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class KaldiFilterBank(nn.Module):
         self.n_fft = 1 << (self.win - 1).bit_length()
         filters, _ = get_mel_banks(bins, self.n_fft, sample_rate, low, 0.0, 100.0, -500.0, 1.0)
         self.register_buffer("window", torch.hann_window(self.win, periodic=False), persistent=False)
-        self.register_buffer("filters", functional.pad(filters, (0, 1)).T.contiguous(), persistent=False)
+        self.bands = Bands(functional.pad(filters, (0, 1)).T.contiguous())
 
     def forward(self, wave: Tensor) -> Tensor:
         """Raises `UsageError` when not one window fits."""
@@ -86,5 +86,5 @@ class KaldiFilterBank(nn.Module):
         frames = frames - frames.mean(-1, keepdim=True)
         before = torch.cat((frames[..., :1], frames[..., :-1]), dim=-1)
         spectrum = torch.fft.rfft((frames - 0.97 * before) * self.window, n=self.n_fft)
-        energies: Tensor = (spectrum.real.square() + spectrum.imag.square()) @ self.filters
+        energies: Tensor = self.bands(spectrum.real.square() + spectrum.imag.square())
         return energies.clamp(min=torch.finfo(torch.float32).eps).log()

@@ -20,24 +20,32 @@ def text_valid(batch: Batch) -> Tensor:
     return batch.text_valid if "text_valid" in batch else everything
 
 
+def group_keys(batch: Batch) -> Tensor:
+    """`[B, 1]` numbers, equal for clips of one group, on any process."""
+    return draws.hashed(clips_and_groups(batch)[1] + 1).unsqueeze(1)
+
+
 def caption_numbers(text: Tensor) -> Tensor:
-    """Token ids `[N, C, L]` to `[N, C]` numbers that are equal where all tokens are."""
-    numbers: Tensor = torch.unique(text.flatten(0, 1), dim=0, return_inverse=True)[1]
-    return numbers.reshape(text.shape[:2])
+    """Token ids `[N, C, L]` to `[N, C]` numbers, equal where all tokens are, on any process.
+
+    They are hashes: of a million different captions two share one of 64 bits in one of 40 million batches.
+    """
+    places = torch.arange(1, text.shape[-1] + 1, device=text.device)
+    return draws.hashed(draws.hashed(text) + places).masked_fill(text < 0, 0).sum(-1)
 
 
-def same_caption(numbers: Tensor, valid: Tensor) -> Tensor:
-    """Which of all captions some caption of a clip repeats.
+def caption_keys(batch: Batch, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys of clips, `[B, 1 + C]`, and of their captions, `[B, C, 2]`, that are shared by those of one group.
+
+    A clip also shares one with each caption that repeats one of its own.
 
     Args:
-        numbers: `[N, C]`, from `caption_numbers`.
-        valid: `[N, C]` bool.
-
-    Returns:
-        `[N, N * C]` bool, clips by captions.
+        batch: with text `[B, C, L]`.
+        groups: `[B, 1]`, from `group_keys`.
     """
-    equal = numbers.unsqueeze(-1) == numbers.flatten()
-    return (equal & valid.unsqueeze(-1)).any(1)
+    numbers, of_captions = caption_numbers(batch.text), groups.unsqueeze(1).expand(*batch.text.shape[:2], 1)
+    given = torch.where(text_valid(batch), numbers, groups)  # a caption that is not there repeats nothing
+    return torch.cat([groups, given], 1), torch.cat([of_captions, numbers.unsqueeze(2)], 2)
 
 
 def other_recording(
@@ -60,13 +68,20 @@ def other_recording(
     return lots.argmax(1), allowed.any(1)
 
 
-def related(groups: Tensor, others: Tensor, repeated: Tensor | None = None) -> Tensor:
-    """`[N]` and `[M]` groups to `[N, M]` bool: pairs that are no true negatives, the same clip among them.
+def related(rows: Tensor, columns: Tensor) -> Tensor | None:
+    """Pairs that share a key, which are no true negatives, the same clip among them.
 
     Args:
-        groups: of the rows.
-        others: of the columns.
-        repeated: `[N, M]` bool, more of them, as from `same_caption`.
+        rows: `[R, K]` keys.
+        columns: `[S, L]` keys.
+
+    Returns:
+        `[R, S]` bool, or None if there is no such pair.
     """
-    same = groups.unsqueeze(1) == others
-    return same if repeated is None else same | repeated
+    if not torch.isin(columns, rows).any():
+        return None
+    shared = torch.zeros(len(rows), len(columns), dtype=torch.bool, device=rows.device)
+    for row in rows.unbind(1):
+        for column in columns.unbind(1):
+            shared |= row.unsqueeze(1) == column
+    return shared

@@ -1,44 +1,43 @@
 """How well the video of one clip goes with the sound or text of another, from a map of places and a vector.
 
-All give cosines, `[A, N]` in [-1, 1], from `places [A, T, *grid, E]` and `pooled [A, E]` of A clips and `other [N, E]`
-of N; nothing needs to be normalized before. They differ in what becomes of the places.
+All give `[A, N]` inner products from `places [A, T, *grid, E]` and `pooled [A, E]` of A clips and `other [N, E]` of N:
+cosines, in [-1, 1], if those are of unit length. They differ in what becomes of the places.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 class PairScore(Protocol):
     """A score of every pair of A maps and N vectors."""
+
+    @property
+    def reads_places(self) -> bool:
+        """Whether it looks at the map; if not, any places will do."""
+        ...
 
     def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
         """`[A, T, *grid, E]`, `[A, E]`, `[N, E]` to `[A, N]`."""
         ...
 
 
-def cosine(places: Tensor, other: Tensor) -> Tensor:
-    """`[..., E]` and `[N, E]` to `[..., N]` float32, also under autocast: over a temperature, 8 bits are not enough."""
-    with torch.autocast(places.device.type, enabled=False):
-        return functional.normalize(places.float(), dim=-1) @ functional.normalize(other.float(), dim=-1).T
-
-
 def _by_time(places: Tensor, other: Tensor) -> Tensor:
-    """The cosine of each place, `[A, T, P, N]`."""
-    return cosine(places.flatten(2, -2) if places.ndim > 3 else places.unsqueeze(2), other)
+    """The product of each place, `[A, T, P, N]`."""
+    return (places.flatten(2, -2) if places.ndim > 3 else places.unsqueeze(2)) @ other.T
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """The cosine of the pooled vectors: what retrieval by `embed` uses; places are not asked to agree."""
+    """The product of the pooled vectors: what retrieval by `embed` uses; places are not asked to agree."""
+
+    reads_places: ClassVar[bool] = False
 
     def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
         """See `PairScore`."""
-        return cosine(pooled, other)
+        return pooled @ other.T
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,8 @@ class MaxOverPlaces:
 
     Mo and Morgado 2022 (EZ-VSL), equation 4; Hamilton et al. 2024 (DenseAV), section 3.2, which averages over time.
     """
+
+    reads_places: ClassVar[bool] = True
 
     def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
         """See `PairScore`."""
@@ -61,6 +62,7 @@ class LogSumExpOverPlaces:
     """
 
     temperature: float = 0.1
+    reads_places: ClassVar[bool] = True
 
     def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
         """See `PairScore`."""
@@ -76,6 +78,11 @@ class Average:
 
     def __init__(self, *scores: PairScore) -> None:
         object.__setattr__(self, "scores", scores)
+
+    @property
+    def reads_places(self) -> bool:
+        """If one of them does."""
+        return any(score.reads_places for score in self.scores)
 
     def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
         """See `PairScore`."""

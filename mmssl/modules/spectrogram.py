@@ -12,10 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchaudio.functional import create_dct, melscale_fbanks
-from torchaudio.transforms import Spectrogram
 
 from mmssl.errors import UsageError
+from mmssl.modules.bands import Bands
 from mmssl.modules.precision import full_precision
+
+# Samples of the clips that a processor takes at a time: what comes between the steps then stays in its cache and in
+# memory that is used again. Of a whole batch, the system's zeroing of fresh pages takes longer than the transforms.
+TILE = 1 << 18
 
 
 class AudioFrontEnd(nn.Module):
@@ -40,13 +44,21 @@ class AudioFrontEnd(nn.Module):
         if audio.ndim != 2:
             raise ValueError(f"sound must be [B, S], mono, not {tuple(audio.shape)}")
         with full_precision(audio):
-            features: Tensor = self.steps(audio.float())
+            features = self._in_tiles(audio.float())
         if self.frames is not None and features.shape[1] != self.frames:
             raise UsageError(
                 f"{audio.shape[1]} samples ({audio.shape[1] / self.sample_rate:.3f} s at {self.sample_rate} Hz) give "
                 f"{features.shape[1]} frames, but this front-end expects {self.frames}: change `seconds` of the clips."
             )
         return features
+
+    def _in_tiles(self, audio: Tensor) -> Tensor:
+        """The steps, a few clips at a time where that is faster: no step mixes clips."""
+        clips = max(1, TILE // max(1, audio.shape[1]))
+        if audio.device.type != "cpu" or len(audio) <= clips or torch.compiler.is_compiling():
+            whole: Tensor = self.steps(audio)
+            return whole
+        return torch.cat([self.steps(tile) for tile in torch.split(audio, clips)])
 
 
 class Padding(Protocol):
@@ -110,6 +122,8 @@ class Stft(nn.Module):
         padding: where the first and the last window stand.
     """
 
+    window: Tensor
+
     def __init__(
         self,
         win: int,
@@ -121,7 +135,9 @@ class Stft(nn.Module):
         super().__init__()
         self.win, self.hop, self.n_fft = win, hop, n_fft or win
         self.padding: Padding = padding or Centered()
-        self.transform = Spectrogram(self.n_fft, win, hop, window_fn=window, power=None, center=False)
+        left = (self.n_fft - win) // 2
+        padded = functional.pad(window(win), (left, self.n_fft - win - left))
+        self.register_buffer("window", padded, persistent=False)
 
     def extra_repr(self) -> str:
         """For `print`."""
@@ -132,8 +148,8 @@ class Stft(nn.Module):
         padded = self.padding(wave, self.win, self.hop, self.n_fft)
         if padded.shape[1] < self.n_fft:
             raise UsageError(f"{wave.shape[1]} samples of sound are shorter than one window of {self.win}.")
-        spectrum: Tensor = self.transform(padded)
-        return spectrum.transpose(1, 2)
+        spectrum: Tensor = torch.fft.rfft(padded.unfold(1, self.n_fft, self.hop) * self.window)
+        return spectrum
 
 
 class Magnitude(nn.Module):
@@ -165,8 +181,6 @@ class Mel(nn.Module):
         norm: "slaney" gives each triangle unit area, None unit height.
     """
 
-    filters: Tensor
-
     def __init__(
         self,
         sample_rate: int,
@@ -178,12 +192,14 @@ class Mel(nn.Module):
         norm: str | None = "slaney",
     ) -> None:
         super().__init__()
-        filters = melscale_fbanks(n_fft // 2 + 1, low, high or sample_rate / 2, bins, sample_rate, norm, scale)
-        self.register_buffer("filters", filters, persistent=False)
+        self.bands = Bands(
+            melscale_fbanks(n_fft // 2 + 1, low, high or sample_rate / 2, bins, sample_rate, norm, scale)
+        )
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """Weighted sums over frequency."""
-        return spectrum @ self.filters
+        sums: Tensor = self.bands(spectrum)
+        return sums
 
 
 class Cepstrum(nn.Module):

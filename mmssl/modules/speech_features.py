@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchaudio.functional import create_dct
 
+from mmssl.modules.bands import Bands
+
 _INT16 = 32768.0
 _PRE_EMPHASIS = 0.97
 _LIFTER = 22
@@ -57,15 +59,13 @@ class SpeechPower(nn.Module):
 class LogTriangles(nn.Module):
     """Power `[B, T', 1 + n_fft // 2]` to log energies `[B, T', bins]`; no energy at all becomes ln(2.2e-16)."""
 
-    filters: Tensor
-
     def __init__(self, sample_rate: int, bins: int, n_fft: int) -> None:
         super().__init__()
-        self.register_buffer("filters", rounded_triangles(sample_rate, bins, n_fft), persistent=False)
+        self.bands = Bands(rounded_triangles(sample_rate, bins, n_fft))
 
     def forward(self, power: Tensor) -> Tensor:
         """Natural logarithm."""
-        return _log(power @ self.filters)
+        return _log(self.bands(power))
 
 
 class LifteredCepstra(nn.Module):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Temperature(nn.Module):
-    """Divides scores by a temperature that is learned as the logarithm of its inverse.
+    """A temperature that is learned as the logarithm of its inverse.
 
     Radford et al. 2021 (CLIP), section 2.3 and figure 3: it starts at 0.07 and the scale never exceeds 100. It is a
     single number, so weight decay, which is for matrices, leaves it alone.
@@ -22,9 +22,9 @@ class Temperature(nn.Module):
         self.highest = -math.log(lowest)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(initial)))
 
-    def forward(self, scores: Tensor) -> Tensor:
-        """Scores of any shape over the temperature."""
-        return scores * self.log_scale.clamp(max=self.highest).exp()
+    def forward(self) -> Tensor:
+        """What scores are multiplied by, one over the temperature."""
+        return self.log_scale.clamp(max=self.highest).exp()
 
     @property
     def value(self) -> Tensor:

@@ -22,6 +22,7 @@ from mmssl.distributed import world
 from mmssl.errors import CheckpointError, UsageError
 from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.known import remember
 from mmssl.training.recipe import Argument, Recipe
 from mmssl.training.state import load_weights
 from mmssl.training.versions import other_decoder
@@ -171,7 +172,12 @@ def restore(run: Run, folder: Path) -> Run:
 def load_run(folder: Path) -> Run:
     """The run of a folder, rebuilt from its recipe and arguments, with its newest weights, on the CPU, in eval mode.
 
+    The recipe is a Python program, and this runs it: load folders of people whom you trust, or read `recipe.py` first.
+    Weights and settings are never code.
+
     Raises:
         CheckpointError: no run folder, no checkpoint, damaged, or of another model.
     """
-    return restore(kept_recipe(folder).build(), folder)
+    recipe = kept_recipe(folder)
+    remember(recipe)
+    return restore(recipe.build(), folder)

@@ -19,6 +19,7 @@ from mmssl.data.loader import evaluation_batches, training_batches
 from mmssl.data.skipped import Skipped
 from mmssl.distributed import rank, world
 from mmssl.errors import CheckpointError, UsageError
+from mmssl.modules.cached_gradient import cache_gradient
 from mmssl.objective import Objective
 from mmssl.run import Run
 from mmssl.training.batch_norm import share_statistics
@@ -193,6 +194,7 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     clips, plan = run.data.open(), run.optimization
     fingerprint = clips.fingerprint()
     objective = run.objective.to(device).train()
+    cache_gradient(objective, plan.chunk)
     whole = _prepared(run, device)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from mmssl.applications.moments import IndexedRecording, MomentIndex, Moments
 from mmssl.applications.nearest import Nearest
 from mmssl.applications.qdrant_index import QdrantIndex
 from mmssl.applications.search import open_index, search
+from mmssl.applications.vectors import Vectors
+from mmssl.batch import Modality
 from mmssl.errors import CheckpointError, UsageError
 
 DIM = 16
@@ -161,47 +163,67 @@ def test_two_writers_take_turns(tmp_path: Path) -> None:
     assert all(again.search(unit(3, DIM, seed=n)[0], 1, ["video"])[0].recording.key == f"k{n}" for n in range(12))
 
 
-def agreement(nearest: Nearest, queries: Tensor) -> float:
-    """Share of the true ten nearest."""
-    pairs = [(nearest.search(q, 10)[1].tolist(), nearest.exact(q, 10)[1].tolist()) for q in queries]
-    return sum(len(set(found) & set(true)) for found, true in pairs) / (10 * len(pairs))
-
-
-def test_faiss_above_the_limit_is_kept_and_grows(tmp_path: Path) -> None:
+def test_faiss_is_kept_and_grows(tmp_path: Path) -> None:
     centers = unit(50, DIM, seed=3)
-    vectors = functional.normalize(centers.repeat(40, 1) + 0.1 * torch.randn(2000, DIM), dim=1)
-    queries = functional.normalize(centers + 0.1 * torch.randn(50, DIM), dim=1)
+    rows = functional.normalize(centers.repeat(40, 1) + 0.1 * torch.randn(2000, DIM), dim=1)
     names = torch.stack([torch.arange(2000), torch.arange(2000)], dim=1)
     place = tmp_path / "nearest-video"
-    nearest = Nearest.over(vectors[:1500], names[:1500], place, exact_limit=1000)
+
+    def agreement(nearest: Nearest, rows: Tensor) -> float:
+        """Share of the true ten nearest."""
+        queries = functional.normalize(centers + 0.1 * torch.randn(50, DIM), dim=1)
+        pairs = [(nearest.search(q, 10).tolist(), (rows @ q).topk(10).indices.tolist()) for q in queries]
+        return sum(len(set(found) & set(true)) for found, true in pairs) / (10 * len(pairs))
+
+    assert Nearest.kept(Vectors.of(rows), names, place) is None
+    nearest = Nearest.built(Vectors.of(rows[:1500]), names[:1500], place)
     assert nearest.engine.ntotal == 1500
-    assert agreement(nearest, queries) > 0.95
-    assert nearest.search(vectors[7], 1)[1].tolist() == [7]
+    assert agreement(nearest, rows[:1500]) > 0.95
+    assert nearest.search(rows[7], 1).tolist() == [7]
     kept = place.with_suffix(".faiss").stat().st_mtime_ns
-    assert Nearest.over(vectors[:1500], names[:1500], place, exact_limit=1000).engine.ntotal == 1500
+    assert Nearest.built(Vectors.of(rows[:1500]), names[:1500], place).engine.ntotal == 1500
     assert place.with_suffix(".faiss").stat().st_mtime_ns == kept, "it was not built again"
-    grown = Nearest.over(vectors, names, place, exact_limit=1000)
+    assert Nearest.kept(Vectors.of(rows), names, place) is None, "it lacks rows"
+    grown = Nearest.built(Vectors.of(rows), names, place)
     assert grown.engine.ntotal == 2000
-    assert agreement(grown, queries) > 0.95
-    other = Nearest.over(vectors.flip(0)[:1200], names.flip(0)[:1200], place, exact_limit=1000)
-    assert other.search(vectors[1999], 1)[1].tolist() == [0]
-    assert Nearest.over(vectors, names, tmp_path / "x", exact_limit=2000).engine is None
+    assert agreement(grown, rows) > 0.95
+    other = Nearest.built(Vectors.of(rows.flip(0)[:1200]), names.flip(0)[:1200], place)
+    assert other.search(rows[1999], 1).tolist() == [0]
 
 
-def test_a_large_index_answers_as_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def answers(index: MomentIndex, query: Tensor, asked: Modality = "video") -> list[tuple[str, float, float]]:
+    hits = index.search(query, 5, ["video", "audio"], asked)
+    return [(hit.recording.key, hit.start, round(hit.score, 5)) for hit in hits]
+
+
+def test_an_approximate_search_is_used_where_it_finds_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = LocalIndex(tmp_path, "m")
     index.add([entry(f"k{n}", 20, seed=n, sound=n % 3 > 0) for n in range(10)])
     query = unit(20, DIM, seed=4)[3]
-    exact = index.search(query, 5, ["video", "audio"], "video")
+    exact = answers(index, query)
     assert index.recalls() == {}
-    monkeypatch.setattr("mmssl.applications.nearest.EXACT_LIMIT", 10)
+    monkeypatch.setattr("mmssl.applications.opening.EXACT_LIMIT", 10)
     large = LocalIndex(tmp_path)
-    found = large.search(query, 5, ["video", "audio"], "video")
-    assert [(hit.recording.key, hit.start) for hit in found] == [(hit.recording.key, hit.start) for hit in exact]
-    assert [hit.score for hit in found] == pytest.approx([hit.score for hit in exact], abs=1e-5)
     recalls = large.recalls()
     assert set(recalls) == {"video->audio", "audio->video", "video->video,audio", "audio->video,audio"}
     assert min(recalls.values()) > 0.9
+    asked: list[Nearest] = []
+    search_of = Nearest.search
+
+    def counted(self: Nearest, query: Tensor, count: int) -> Tensor:
+        asked.append(self)
+        return search_of(self, query, count)
+
+    monkeypatch.setattr(Nearest, "search", counted)
+    assert answers(LocalIndex(tmp_path), query) == exact
+    assert len(asked) == 2, "one for each modality"
+    monkeypatch.setattr("mmssl.applications.loaded.LEAST_RECALL", 1.01)
+    assert answers(LocalIndex(tmp_path), query) == exact
+    assert len(asked) == 2, "it is not used when it finds too little"
+    monkeypatch.setattr("mmssl.applications.loaded.LEAST_RECALL", 0.9)
+    index.add([entry("new", seed=99)])
+    answers(LocalIndex(tmp_path), query)
+    assert len(asked) == 2, "nor when it lacks what was added since"
 
 
 def test_an_empty_index_answers_nothing(tmp_path: Path) -> None:

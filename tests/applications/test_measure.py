@@ -64,7 +64,7 @@ def test_commands(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: p
     boxes = ["--boxes", str(films.parent / "boxes.json")]
     told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *boxes, *options])
     assert told.exit_code == 0, told.output
-    assert "audio" in told.output
+    assert "audio" in told.output, told.output
     assert json.loads((tmp_path / "n.json").read_text())["numbers"]["retrieval/left-out"] == 0
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["heat.png", "recall.png", "similarity.png"]
     kept = read_calibration(tmp_path)
@@ -81,18 +81,31 @@ def test_commands(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: p
 
 def test_tables() -> None:
     numbers = {
-        "retrieval/left-out": 1.0, "retrieval/audio-video/R@10": 0.5, "retrieval/audio-video/R@10/low": 0.4,
+        "retrieval/recordings": 210.0, "retrieval/left-out": 1.0, "retrieval/audio-video/R@10": 0.5, "retrieval/audio-video/R@10/low": 0.4,
         "retrieval/audio-video/R@10/high": 0.6, "retrieval/audio-video/R@10/chance": 0.05,
-        "retrieval/audio-video/gallery": 200.0, "retrieval/text.de-video/R@10": 0.3,
+        "retrieval/audio-video/gallery": 200.0, "retrieval/audio-video/coverage": 200 / 210,
+        "retrieval/audio-video/tied": 0.05, "retrieval/text.de-video/R@10": 0.3,
         "retrieval/text.de-video/R@10/chance": 0.05, "retrieval/text.de-video/gallery": 200.0,
-        "retrieval/video-text/gallery": 0.0, "correspondence/accuracy": 0.9,
+        "retrieval/text.de-video/tied": 0.0, "retrieval/video-text/gallery": 0.0, "correspondence/accuracy": 0.9,
         "localization/pointing": 0.8, "localization/center/pointing": 0.3, "localization/frames": 9.0,
+        "localization/clips": 3.0, "localization/coverage": 0.5, "localization/moving/cIoU@fixed": 0.2,
         "localization/universal/max/pIA": 0.01,
     }  # fmt: skip
     console = Console(width=80, record=True)
     show(numbers, console)
     text = console.export_text()
-    for part in ("0.40-0.60", "(0.05)", "of 200", "de", "0.900", "center", "universal/max/pIA", "not be read: 1"):
+    for part in (
+        "0.40-0.60",
+        "(0.05)",
+        "200 in 200, 95%",
+        "de",
+        "0.900",
+        "center",
+        "universal/max/pIA",
+        "210 recordings",
+        "3 recordings, 50%",
+        "5.0%",
+    ):
         assert part in text
     assert max(len(line) for line in text.splitlines()) <= 80
     first = rows({"a": 1.0, "a/low": 0.5, "a/high": 2.0, "a/chance": 0.1})

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmssl.batch import Batch, Modality
 from mmssl.data.clips import Clips, OpenClips
+from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.reader import AudioInfo, Frames, Media, MediaInfo, Source, VideoInfo
 from mmssl.data.recordings import Caption, Recording
 from mmssl.data.tokens import WordTokenizer
@@ -51,6 +52,7 @@ class FilmReader:
 
     size: tuple[int, int] = (64, 64)
     name: str = "memory"
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     def open(self, source: Source, name: str) -> Media:
         return Film(*self.size)

@@ -49,10 +49,10 @@ def test_a_limit_is_the_gallery(memory_clips: MakeClips, given: MakeObjective) -
 
 
 def test_broken_embeddings_raise(memory_clips: MakeClips, given: MakeObjective) -> None:
-    for damage in (torch.nan, 0.0):
+    for damage, said in ((torch.nan, "hold NaN or Inf"), (-torch.inf, "hold NaN or Inf"), (0.0, "are zero")):
         broken = torch.eye(6)
         broken[2] = damage
-        with pytest.raises(EvaluationError, match=r"retrieval/.*1 of 6 embeddings"):
+        with pytest.raises(EvaluationError, match=rf"retrieval: audio: 1 of 6 embeddings {said} \(such as clip002\)"):
             Retrieval(clips=memory_clips(6))(given(video=torch.eye(6), audio=broken))
 
 

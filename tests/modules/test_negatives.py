@@ -4,36 +4,49 @@ import torch
 
 from mmssl.batch import Batch
 from mmssl.modules.negatives import (
+    caption_keys,
     caption_numbers,
     clips_and_groups,
+    group_keys,
     other_recording,
     related,
-    same_caption,
     text_valid,
 )
 
 
 def test_captions_are_the_same_when_all_tokens_are() -> None:
-    text = torch.tensor([[[1, 2, -1], [3, 4, 5]], [[1, 2, 2], [1, 2, -1]], [[3, 4, 5], [9, 9, 9]]])
-    valid = torch.ones(3, 2, dtype=torch.bool)
+    text = torch.tensor([[[1, 2, -1], [3, 4, 5]], [[1, 2, 2], [1, 2, -1]], [[4, 3, 5], [2, 1, -1]]])
     numbers = caption_numbers(text)
-    assert numbers[0, 0] == numbers[1, 1] != numbers[1, 0]
-    assert numbers[0, 1] == numbers[2, 0]
-    # Clips by all captions: clip 0 repeats its own two, the second of clip 1 and the first of clip 2.
-    assert same_caption(numbers, valid).tolist() == [
-        [True, True, False, True, True, False],
-        [True, False, True, True, False, False],
-        [False, True, False, False, True, True],
+    assert numbers[0, 0] == numbers[1, 1]
+    assert len(numbers.unique()) == 5
+    assert torch.equal(caption_numbers(text[1:]), numbers[1:]), "whatever else is in the batch"
+    longer = torch.cat([text, torch.full((3, 2, 4), -1)], 2)
+    assert torch.equal(caption_numbers(longer), numbers), "however much padding"
+    assert caption_numbers(torch.tensor([[[0, -1], [-1, -1]]])).unique().numel() == 2
+
+
+def test_a_clip_is_related_to_its_group_and_to_captions_that_repeat_its_own() -> None:
+    text = torch.tensor([[[1, 2], [3, 4]], [[1, 5], [1, 2]], [[3, 4], [9, 9]], [[7, 7], [8, 8]]])
+    valid = torch.ones(4, 2, dtype=torch.bool)
+    batch = Batch(text=text, text_valid=valid, group=torch.tensor([5, 6, 7, 6]))
+    clips, captions = caption_keys(batch, group_keys(batch))
+    expected = [
+        [True, True, False, True, True, False, False, False],
+        [True, False, True, True, False, False, True, True],
+        [False, True, False, False, True, True, False, False],
+        [False, False, True, True, False, False, True, True],
     ]
+    shared = related(clips, captions.flatten(0, 1))
+    assert shared is not None
+    assert shared.tolist() == expected
     valid[0, 0] = False
-    assert not same_caption(numbers, valid)[0, 3], "a caption that is not there repeats nothing"
+    shared = related(caption_keys(batch, group_keys(batch))[0], captions.flatten(0, 1))
+    assert shared is not None
+    assert not shared[0, 3], "a caption that is not there repeats nothing"
 
 
-def test_related_are_groups_and_whatever_is_added() -> None:
-    groups, others = torch.tensor([1, 2]), torch.tensor([1, 2, 2])
-    assert related(groups, others).tolist() == [[True, False, False], [False, True, True]]
-    more = torch.tensor([[False, True, False], [False, False, False]])
-    assert related(groups, others, more).tolist() == [[True, True, False], [False, True, True]]
+def test_no_key_shared_is_no_mask() -> None:
+    assert related(torch.tensor([[1], [2]]), torch.tensor([[3], [4]])) is None
 
 
 def test_other_recording_depends_on_the_clips_own_seed_alone() -> None:

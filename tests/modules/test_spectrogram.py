@@ -12,7 +12,8 @@ from torch import Tensor
 from torchaudio.compliance import kaldi
 
 from mmssl.errors import UsageError
-from mmssl.modules import front_ends, front_ends_phase
+from mmssl.modules import front_ends, front_ends_phase, spectrogram
+from mmssl.modules.bands import Bands
 from mmssl.modules.cochleagram import Cochleagram
 from mmssl.modules.compression import Decibel, Log, LogOffset, MuLaw, Root, Standardize, StandardizeClip
 from mmssl.modules.spectrogram import AudioFrontEnd, Centered, Cepstrum, Magnitude, Mel, Power, Same, Stft, Unpadded
@@ -65,6 +66,45 @@ def test_papers_have_their_shapes(build: Callable[[], AudioFrontEnd], seconds: f
     assert front_end(torch.zeros_like(noise)).isfinite().all(), "silence"
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(front_end(noise), features), "fp32 under autocast"
+
+
+@pytest.mark.parametrize("build", [build for build, _, _ in SHAPES[:2]] + [front_ends.syncnet_mel, front_ends.avid])
+def test_tiles_of_clips_are_the_whole(build: Callable[[], AudioFrontEnd], monkeypatch: pytest.MonkeyPatch) -> None:
+    front_end = build()
+    samples = 2 * front_end.sample_rate if front_end.frames == 200 else front_end.sample_rate
+    noise = 0.1 * torch.randn(5, samples, generator=torch.Generator().manual_seed(0))
+    whole = front_end(noise)
+    monkeypatch.setattr(spectrogram, "TILE", 2 * samples)
+    torch.testing.assert_close(front_end(noise), whole, atol=1e-4, rtol=1e-5)
+    gradients = []
+    for tile in (2 * samples, 5 * samples):
+        monkeypatch.setattr(spectrogram, "TILE", tile)
+        heard = noise.clone().requires_grad_()
+        front_end(heard).mul(torch.linspace(-1, 1, whole.shape[1]).unsqueeze(1)).sum().backward()
+        assert heard.grad is not None
+        gradients.append(heard.grad)
+    torch.testing.assert_close(*gradients, atol=1e-3 * float(gradients[0].abs().max()), rtol=1e-3)
+
+
+def test_a_front_end_compiles_in_one_graph(wave: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectrogram, "TILE", 1)
+    front_end = front_ends.log_mel()
+    compiled = torch.compile(front_end, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(wave), front_end(wave), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bins", [1, 13, 40, 128, 257])
+def test_bands_are_the_dense_product(bins: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    power = torch.rand(2, 50, 513, generator=generator) ** 4
+    for filters in (rounded_triangles(24_000, bins, 1024), Mel(24_000, bins, 1024).bands.filters):
+        bands, heard = Bands(filters), power.clone().requires_grad_()
+        sums = bands(heard)
+        # Positive weights of positive numbers: nothing cancels, so the error stays relative to each sum.
+        torch.testing.assert_close(sums.double(), power.double() @ filters.double(), rtol=1e-5, atol=0)
+        sums.sum().backward()
+        assert heard.grad is not None
+        torch.testing.assert_close(heard.grad, filters.sum(1).expand_as(power), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect"])

@@ -1,6 +1,6 @@
 """Tiny encoders without BatchNorm, a batch of all modalities, and any objective built from its signature.
 
-`one_of_two.py` loads this file by path in its own processes.
+`one_of_many.py` loads this file by path in its own processes.
 """
 
 import importlib
@@ -17,7 +17,13 @@ from torch.nn import functional
 import mmssl.objectives
 from mmssl.batch import Batch, Modality
 from mmssl.encoder import Encoder
+from mmssl.modules.contrast import Contrast, contrast
+from mmssl.modules.scores import Pooled
+from mmssl.modules.sigmoid import sigmoid_loss
+from mmssl.modules.tiles import Side
 from mmssl.objective import Objective
+from mmssl.objectives.contrastive.info_nce import info_nce
+from mmssl.objectives.contrastive.mil_nce import mil_nce, mil_nce_as_released
 
 RATE, SECONDS, FRAMES, PIXELS, WORDS = 40, 2, 8, 8, 24
 
@@ -165,6 +171,37 @@ def one_sided(clips: int = 8) -> Batch:
     return batch
 
 
+def _likelihood(form: Callable[[Contrast], Tensor]) -> Callable[[Side, Side, Tensor, Tensor], Tensor]:
+    return lambda rows, columns, scale, _: form(contrast(Pooled(), rows, columns, scale))
+
+
+PAIR_LOSSES: dict[str, Callable[[Side, Side, Tensor, Tensor], Tensor]] = {
+    "info_nce": _likelihood(info_nce),
+    "mil_nce": _likelihood(mil_nce),
+    "mil_nce_as_released": _likelihood(mil_nce_as_released),
+    "sigmoid_loss": lambda rows, columns, scale, bias: sigmoid_loss(Pooled(), rows, columns, scale, bias),
+}
+
+
+def pair_loss(name: str, part: slice) -> tuple[Tensor, list[Tensor]]:
+    """Of some of 8 clips with 3 captions each, some missing, some of one group; and its gradient.
+
+    First that to rows and columns of this part, then that to scale and bias.
+    """
+    generator = torch.Generator().manual_seed(3)
+    pooled, captions = torch.randn(8, 6, generator=generator), torch.randn(8, 3, 6, generator=generator)
+    there, valid = torch.ones(8, dtype=torch.bool), torch.ones(8, 3, dtype=torch.bool)
+    there[0], there[6], valid[1:3], valid[5, 1] = False, False, False, False
+    keys = torch.tensor([10, 11, 12, 13, 14, 15, 16, 13]).unsqueeze(1)
+    given = [tensor[part].clone().requires_grad_() for tensor in (pooled, captions)]
+    given += [torch.tensor(1.5, requires_grad=True), torch.tensor(-2.0, requires_grad=True)]
+    rows = Side((pooled[part, :0], given[0]), there[part], keys[part])
+    columns = Side((given[1],), valid[part], keys[part].unsqueeze(1).expand(-1, 3, 1))
+    loss = PAIR_LOSSES[name](rows, columns, given[2], given[3])
+    torch.autograd.backward(loss)
+    return loss.detach(), [torch.zeros_like(t) if t.grad is None else t.grad for t in given]
+
+
 @pytest.fixture(name="found", params=found(), ids=lambda cls: cls.__name__)
 def found_fixture(request: pytest.FixtureRequest) -> type[Objective]:
     cls: type[Objective] = request.param
@@ -199,6 +236,11 @@ def with_holes_fixture() -> Callable[..., Batch]:
 @pytest.fixture(name="one_sided")
 def one_sided_fixture() -> Callable[..., Batch]:
     return one_sided
+
+
+@pytest.fixture(name="pair_loss", params=list(PAIR_LOSSES))
+def pair_loss_fixture(request: pytest.FixtureRequest) -> tuple[str, Callable[..., tuple[Tensor, list[Tensor]]]]:
+    return request.param, pair_loss
 
 
 @pytest.fixture

@@ -6,91 +6,94 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mmssl.batch import Batch
 from mmssl.encoder import Encoder
 from mmssl.errors import UsageError
-from mmssl.modules.scores import MaxOverPlaces
-from mmssl.objectives.contrastive.info_nce import InfoNCE, accuracy, info_nce, symmetric_info_nce
+from mmssl.modules.contrast import Contrast, contrast
+from mmssl.modules.scores import MaxOverPlaces, Pooled
+from mmssl.modules.tiles import Side
+from mmssl.objectives.contrastive.info_nce import InfoNCE, accuracy, info_nce
 
 Sample = Callable[..., Batch]
 Tiny = dict[str, type[Encoder]]
 Changed = Callable[..., Batch]
+Scored = Callable[..., tuple[Side, Side]]
 
 
-def golden() -> tuple[Tensor, Tensor, Tensor]:
+def of(sides: tuple[Side, Side], scale: float = 1.0) -> Contrast:
+    return contrast(Pooled(), *sides, torch.tensor(scale, dtype=sides[0].vectors[1].dtype))
+
+
+def golden() -> Tensor:
     step = torch.arange(4, dtype=torch.float64)
-    scores = torch.sin(3 * step.unsqueeze(1) + step)
-    return scores, torch.eye(4, dtype=torch.bool), torch.ones(4, 4, dtype=torch.bool)
+    return torch.sin(3 * step.unsqueeze(1) + step).unsqueeze(2)
 
 
-def loop(scores: Tensor, positive: Tensor, valid: Tensor) -> list[float | None]:
-    """Row by row from the formula; None without a positive."""
-    losses: list[float | None] = []
+def loop(scores: Tensor, own: Tensor, counts: Tensor) -> list[float]:
+    """Row by row from the formula, those that have a true pair."""
+    losses: list[float] = []
     for i in range(scores.shape[0]):
-        below = sum(math.exp(scores[i, j]) for j in range(scores.shape[1]) if valid[i, j])
-        own = [j for j in range(scores.shape[1]) if valid[i, j] and positive[i, j]]
-        losses.append(-sum(math.log(math.exp(scores[i, j]) / below) for j in own) / len(own) if own else None)
+        below = sum(math.exp(scores[i, j]) for j in range(scores.shape[1]) if counts[i, j])
+        true = [j for j in range(scores.shape[1]) if counts[i, j] and own[i, j]]
+        if true:
+            losses.append(-sum(math.log(math.exp(scores[i, j]) / below) for j in true) / len(true))
     return losses
 
 
-def test_golden_values() -> None:
-    scores, positive, valid = golden()
-    assert info_nce(scores, positive, valid).mean().item() == pytest.approx(1.575203, abs=1e-6)
-    assert info_nce(scores.T, positive, valid).mean().item() == pytest.approx(1.655718, abs=1e-6)
-    both = symmetric_info_nce(scores, positive, valid).item()
-    assert both == pytest.approx(1.615460, abs=1e-6)
-    assert 2 * both == pytest.approx(3.230921, abs=1e-6)
-    assert info_nce(scores / 0.07, positive, valid).mean().item() == pytest.approx(9.925809, abs=1e-6)
+def test_golden_values(scored: Scored) -> None:
+    pairs = of(scored(golden()))
+    assert (pairs.rows - pairs.own[:, 0]).mean().item() == pytest.approx(1.575203, abs=1e-6)
+    assert (pairs.columns - pairs.own).mean().item() == pytest.approx(1.655718, abs=1e-6)
+    assert info_nce(pairs).item() == pytest.approx(1.615460, abs=1e-6)
+    assert 2 * info_nce(pairs).item() == pytest.approx(3.230921, abs=1e-6)
+    colder = of(scored(golden()), 1 / 0.07)
+    assert (colder.rows - colder.own[:, 0]).mean().item() == pytest.approx(9.925809, abs=1e-6)
 
 
-def test_equals_the_loop_with_several_positives_and_holes() -> None:
-    generator = torch.Generator().manual_seed(1)
-    scores = torch.randn(7, 9, generator=generator, dtype=torch.float64) * 3
-    positive, valid = torch.rand(7, 9, generator=generator) < 0.3, torch.rand(7, 9, generator=generator) < 0.7
-    positive[2] = False
-    valid[4] = False
-    expected = loop(scores, positive, valid)
-    assert info_nce(scores, positive, valid).tolist() == pytest.approx([x or 0.0 for x in expected])
-    rows, columns = ([x for x in each if x is not None] for each in (expected, loop(scores.T, positive.T, valid.T)))
-    mean = (sum(rows) / len(rows) + sum(columns) / len(columns)) / 2
-    assert symmetric_info_nce(scores, positive, valid).item() == pytest.approx(mean)
+def test_equals_the_loop_with_several_captions_and_holes(scored: Scored) -> None:
+    scores = torch.randn(7, 7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 3
+    row_valid, valid = torch.ones(7, dtype=torch.bool), torch.ones(7, 3, dtype=torch.bool)
+    row_valid[2], valid[4], valid[5, 1] = False, False, False
+    groups = torch.tensor([0, 1, 2, 0, 4, 5, 6])
+    own = torch.eye(7, dtype=torch.bool).repeat_interleave(3, 1)
+    related = (groups.unsqueeze(1) == groups).repeat_interleave(3, 1)
+    counts = (own | ~related) & row_valid.unsqueeze(1) & valid.flatten()
+    rows, columns = loop(scores.flatten(1), own, counts), loop(scores.flatten(1).T, own.T, counts.T)
+    assert (len(rows), len(columns)) == (5, 14)
+    expected = (sum(rows) / 5 + sum(columns) / 14) / 2
+    assert info_nce(of(scored(scores, row_valid, valid, groups))).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("count", [2, 5, 64])
-def test_chance_is_the_logarithm_of_the_candidates(count: int) -> None:
-    same, eye = torch.zeros(count, count), torch.eye(count, dtype=torch.bool)
-    assert symmetric_info_nce(same, eye, torch.ones_like(eye)).item() == pytest.approx(math.log(count), abs=1e-5)
+def test_chance_is_the_logarithm_of_the_candidates(count: int, scored: Scored) -> None:
+    pairs = of(scored(torch.zeros(count, count, 1)))
+    assert info_nce(pairs).item() == pytest.approx(math.log(count), abs=1e-5)
+    assert accuracy(pairs) == 0, "a tie is no right answer"
 
 
-def test_invalid_rows_and_columns_are_as_if_never_there() -> None:
-    scores, positive, valid = golden()
-    valid[1], valid[:, 1] = False, False
-    rest = torch.tensor([0, 2, 3])
-    smaller = (scores[rest][:, rest], positive[rest][:, rest], valid[rest][:, rest])
-    assert symmetric_info_nce(scores, positive, valid).item() == pytest.approx(symmetric_info_nce(*smaller).item())
-    scores.requires_grad_()
-    torch.autograd.backward(symmetric_info_nce(scores, positive, valid))
-    assert scores.grad is not None
-    assert scores.grad.isfinite().all()
-    assert scores.grad[1].abs().sum() == 0
+def test_invalid_clips_are_as_if_never_there(scored: Scored) -> None:
+    scores, there = golden(), torch.tensor([True, False, True, True])
+    rest = scores[there][:, there]
+    assert info_nce(of(scored(scores, there, there.unsqueeze(1)))) == pytest.approx(info_nce(of(scored(rest))).item())
 
 
-def test_accuracy_counts_rows_that_have_a_positive() -> None:
-    scores = torch.tensor([[3.0, 1.0, 2.0], [5.0, 1.0, 0.0], [0.0, 0.0, 9.0]])
-    positive, valid = torch.eye(3, dtype=torch.bool), torch.ones(3, 3, dtype=torch.bool)
-    assert accuracy(scores, positive, valid).item() == pytest.approx(2 / 3)
-    valid[1, 0] = False  # what beat the positive was no true negative
-    assert accuracy(scores, positive, valid).item() == 1
-    valid[0, 0] = False  # no positive is left in the first row
-    assert accuracy(scores, positive, valid).item() == 1
+def test_accuracy_counts_who_has_a_true_pair(scored: Scored) -> None:
+    scores = torch.tensor([[3.0, 1.0, 2.0], [5.0, 1.0, 0.0], [0.0, 0.0, 9.0]]).unsqueeze(2)
+    # Rows: right, wrong, right; columns: wrong, a tie, right.
+    assert accuracy(of(scored(scores))).item() == pytest.approx((2 / 3 + 1 / 3) / 2)
+    groups = torch.tensor([0, 0, 2])  # what beat the true pairs was no true negative
+    assert accuracy(of(scored(scores, groups=groups))) == 1
+    valid = torch.tensor([[True], [False], [True]])
+    assert accuracy(of(scored(scores, valid=valid))).item() == pytest.approx((1 + 1 / 2) / 2)
 
 
 def direct(objective: InfoNCE, batch: Batch, excluded: Tensor) -> float:
     """The video-audio loss from the embeddings alone, leaving out `excluded` pairs."""
-    scores = objective.pair_scores(batch) / 0.07
-    eye = torch.eye(len(batch), dtype=torch.bool)
-    return symmetric_info_nce(scores, eye, ~excluded | eye).item()
+    scores = (objective.pair_scores(batch) / 0.07).masked_fill(excluded, -math.inf)
+    clip = torch.arange(len(batch))
+    return ((functional.cross_entropy(scores, clip) + functional.cross_entropy(scores.T, clip)) / 2).item()
 
 
 def test_clips_of_one_group_are_no_negatives(tiny: Tiny, sample: Sample, changed: Changed) -> None:
@@ -122,11 +125,10 @@ def test_all_captions_are_positives(tiny: Tiny, sample: Sample) -> None:
     audio = objective.embed(Batch(audio=batch.audio))["audio"]
     texts = [objective.embed(Batch(text=batch.text[:, [c]]))["text"] for c in range(3)]  # type: ignore[index]
     scores = audio @ torch.stack(texts, 1).flatten(0, 1).T / 0.07
-    positive = torch.eye(4, dtype=torch.bool).repeat_interleave(3, 1)
-    valid = torch.ones(4, 12, dtype=torch.bool)
-    valid[:, 7] = False
-    expected = symmetric_info_nce(scores, positive, valid)
-    torch.testing.assert_close(objective(batch)[0], expected)
+    own, counts = torch.eye(4, dtype=torch.bool).repeat_interleave(3, 1), torch.ones(4, 12, dtype=torch.bool)
+    counts[:, 7] = False
+    rows, columns = loop(scores, own, counts), loop(scores.T, own.T, counts.T)
+    assert objective(batch)[0].item() == pytest.approx((sum(rows) / 4 + sum(columns) / 11) / 2, rel=1e-5)
 
 
 def test_temperature_is_learned_bounded_and_not_decayed(tiny: Tiny, sample: Sample) -> None:

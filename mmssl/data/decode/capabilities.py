@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Each field is a promise that `tests/data/decode/test_conformance.py` tests, in both directions.
+    """Each field is a promise that `tests/data/decode/test_conformance.py` and `tests/clock` test, in both directions.
 
     Attributes:
         start_offsets: keeps the distance between the starts of picture and sound; without it no clip is in synchrony.
+        edit_lists: shows nothing that an edit list hides, as where a film was cut without encoding it again.
         priming: leaves out what an encoder put before the sound, in Opus and in fragmented MP4 too.
         avi: gives AVI, which stores no presentation times, the right ones.
         transport_streams: shows the right pictures of MPEG-TS wherever it goes.
@@ -21,6 +22,7 @@ class Capabilities:
     """
 
     start_offsets: bool = True
+    edit_lists: bool = True
     priming: bool = True
     avi: bool = True
     transport_streams: bool = True
@@ -30,3 +32,11 @@ class Capabilities:
     file_objects: bool = True
     missing_codecs: frozenset[str] = frozenset()
     warning: str = ""
+
+    @property
+    def synchronous(self) -> bool:
+        """Whether picture and sound of a clip are of the same instant: what learning or measuring synchrony needs.
+
+        `benchmarks/results/clock.md` shows by how much a decoder without these is off.
+        """
+        return self.start_offsets and self.edit_lists and self.priming

@@ -35,6 +35,7 @@ class DecordReader:
     name: ClassVar[str] = "decord"
     capabilities: ClassVar[Capabilities] = Capabilities(
         start_offsets=False,
+        edit_lists=False,
         priming=False,
         avi=False,
         transport_streams=False,

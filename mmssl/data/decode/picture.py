@@ -70,7 +70,10 @@ class Scaler:
         # The whole picture is scaled and then cropped, which costs less than a crop that copies.
         scaled = self._scale.reformat(frame, across, down, planar, interpolation=Interpolation.BILINEAR, threads=1)
         scaled = self._convert.reformat(scaled, across, down, "rgb24", interpolation=Interpolation.BILINEAR, threads=1)
-        pixels = oriented(np.asarray(scaled.to_ndarray(), np.uint8), self.matrix)
+        # A view of the plane, whose lines may be longer: `to_ndarray` would copy, and whoever asked copies anyway.
+        plane = scaled.planes[0]
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(down, plane.line_size)
+        pixels = oriented(lines[:, : 3 * across].reshape(down, across, 3), self.matrix)
         top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
         return pixels[top : top + height, left : left + width]
 

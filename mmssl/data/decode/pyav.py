@@ -1,28 +1,32 @@
-"""Decoding with PyAV (FFmpeg inside), the default: every container, exact times, file objects."""
+"""Decoding with PyAV (FFmpeg inside), the default: every container, exact times, file objects.
 
-import re
-from collections.abc import Iterator, Sequence
+A window is decoded by the recording's packet table where there is one. Whatever such a table leaves in doubt (a packet
+that is not what it was, one that does not decode, a time beyond the end) is settled by the container, so damage is
+found and named the same way with a table as without.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from mmssl.data.decode.access import checked
+from mmssl.data.decode import indexed_audio, indexed_video
+from mmssl.data.decode.access import checked, why_unreadable
 from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.limits import CODECS, Limits
-from mmssl.data.decode.picture import UPRIGHT, Orientation, Scaler, degrees, orientation
-from mmssl.data.decode.pyav_audio import sound
-from mmssl.data.decode.pyav_demux import Demuxer, Track
-from mmssl.data.decode.pyav_skip import may_skip
-from mmssl.data.decode.pyav_video import frames, play, select
-from mmssl.data.decode.reader import AudioInfo, Frames, MediaInfo, Source, VideoInfo
+from mmssl.data.decode.pyav_container import ContainerMedia
+from mmssl.data.decode.pyav_demux import BROKEN, Demuxer
+from mmssl.data.decode.reader import Frames, MediaInfo, Source
+from mmssl.data.packets.content import DoubtError
+from mmssl.data.packets.store import STORE
+from mmssl.data.packets.table import PacketTable
+from mmssl.data.ranges import Slice, slice_of
 from mmssl.errors import Fault, MediaError
 
-# Matroska has no field for the end of a stream, but a tag: hours, minutes and seconds.
-_ENDS = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
+_DOUBTS = (DoubtError, MediaError, ValueError, *BROKEN)
 
 
 @dataclass(frozen=True)
@@ -32,20 +36,36 @@ class PyAVReader:
     Args:
         limits: above which a recording is refused before it is decoded.
         codecs: names of FFmpeg codecs that may decode.
+        tables: whether packet tables are used, and made of small local files on their first visit.
     """
 
     limits: Limits = field(default_factory=Limits)
     codecs: frozenset[str] = field(default=CODECS, repr=False)
+    tables: bool = True
     name: ClassVar[str] = "pyav"
     capabilities: ClassVar[Capabilities] = Capabilities()
 
     def open(self, source: Source, name: str) -> "PyAVMedia":
         """See `Reader.open`."""
-        demuxer = Demuxer(checked(source, name, self.limits.size), name)
+        source = checked(source, name, self.limits.size)
+        part = slice_of(source) if self.tables else None
+        table, settled = (None, True) if part is None else STORE.find(part)
+        media = None
+        if table is None or not table.within(self.limits, self.codecs):
+            table, media = None, self._container(source, name)
+            if part is not None and not settled:
+                table = STORE.make(part, media, source)
+        return PyAVMedia(name, self.limits.pixels, lambda: self._container(source, name), media, part, table)
+
+    def _container(self, source: Source, name: str) -> ContainerMedia:
+        demuxer = Demuxer(source, name)
         try:
-            return PyAVMedia(demuxer, self.limits, self.codecs)
-        except MediaError:
+            return ContainerMedia(demuxer, self.limits, self.codecs)
+        except MediaError as error:
             demuxer.close()
+            # Of an index that is cut in two, FFmpeg gives streams whose codec it does not know.
+            if error.fault is Fault.UNSUPPORTED and (why := why_unreadable(source, name)).fault is Fault.TRUNCATED:
+                raise why from error
             raise
 
     def versions(self) -> dict[str, str]:
@@ -54,81 +74,62 @@ class PyAVReader:
 
 
 class PyAVMedia:
-    """An open recording."""
+    """An open recording.
 
-    def __init__(self, demuxer: Demuxer, limits: Limits, codecs: frozenset[str]) -> None:
-        self._demuxer, self._limits = demuxer, limits
-        container = demuxer.container
-        if len(container.streams) > limits.streams:
-            raise MediaError(demuxer.name, Fault.TOO_LARGE, f"{len(container.streams)} streams; Limits.streams says no")
-        picture, voice = _default(container.streams.video), _default(container.streams.audio)
-        starts = [_start(stream) for stream in (picture, voice) if stream is not None]
-        if not starts:
-            raise MediaError(demuxer.name, Fault.UNSUPPORTED, "it holds neither picture nor sound")
-        for stream in (picture, voice):
-            _allowed(stream, demuxer.name, limits, codecs)
-        zero = min(starts)
-        self._video = None if picture is None else _track(picture, container, zero)
-        self._audio = None if voice is None else _track(voice, container, zero)
-        self._matrix: Orientation = UPRIGHT
-        self.info = MediaInfo(
-            container.format.name.split(",")[0],
-            max(track.end for track in (self._video, self._audio) if track is not None),
-            None if self._video is None else self._video_info(picture, self._video),
-            None if voice is None or self._audio is None else _audio_info(voice, self._audio),
-        )
-        if self.info.duration > limits.seconds:
-            raise MediaError(
-                demuxer.name, Fault.TOO_LARGE, f"{self.info.duration:.0f} s long, the limit is {limits.seconds:.0f} s"
-            )
+    Args:
+        name: for messages.
+        largest: pixels of a picture.
+        open_container: opens the container when it must be asked.
+        container: already open, if it is.
+        part: the bytes of the file.
+        table: of its packets, if there is one.
+    """
 
-    def _video_info(self, stream: Any, track: Track) -> VideoInfo:
-        container = self._demuxer.container.format.name.split(",")[0]
-        track.by_dts = container == "avi"
-        track.skips = may_skip(container, _codec(stream))
-        lost: list[float] = []
-        for _, frame in frames(self._demuxer, track, lost):
-            # Only a decoded frame carries the container's display matrix.
-            self._matrix = orientation(frame)
-            if track.by_dts and frame.dts is not None:
-                track.delay = int(frame.dts) - int(stream.start_time or 0)
-            break
-        width, height = stream.codec_context.width, stream.codec_context.height
-        turned = self._matrix[0] == 0
-        average, finest = float(stream.average_rate or 0), float(stream.base_rate or 0)
-        ratio = finest / average if average else 1.0
-        return VideoInfo(
-            codec=_codec(stream),
-            width=height if turned else width,
-            height=width if turned else height,
-            start=track.start,
-            duration=track.end - track.start,
-            fps=average,
-            # MPEG-1 and -2 count fields: twice the frame rate is still constant.
-            variable=min(abs(ratio - 1), abs(ratio - 2)) > 0.01,
-            rotation=degrees(self._matrix),
-        )
+    def __init__(
+        self,
+        name: str,
+        largest: int,
+        open_container: Callable[[], ContainerMedia],
+        container: ContainerMedia | None,
+        part: Slice | None,
+        table: PacketTable | None,
+    ) -> None:
+        self._name, self._largest, self._open = name, largest, open_container
+        self._opened, self._part, self.table = container, part, table
+        self.info: MediaInfo = self.container.info if table is None else table.info
+
+    @property
+    def container(self) -> ContainerMedia:
+        """The recording read through its container, opened when first asked for.
+
+        Raises:
+            MediaError: as `Reader.open`.
+        """
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
 
     def frames(self, times: Sequence[float], size: tuple[int, int] | None = None) -> Frames:
-        """See `Media.frames`."""
-        if self._video is None or self.info.video is None:
-            raise MediaError(self._demuxer.name, Fault.NO_VIDEO, "it has no picture")
-        height, width = size or (self.info.video.height, self.info.video.width)
-        pixels = np.empty((len(times), height, width, 3), np.uint8)
-        chosen = select(self._demuxer, self._video, times) if len(times) else []
-        scaled = Scaler((height, width), self._matrix)
-        for index, (_, frame) in enumerate(chosen):
-            if index and frame is chosen[index - 1][1]:
-                pixels[index] = pixels[index - 1]
-                continue
-            pixels[index] = scaled(self._bounded(frame))
-        return Frames(pixels, np.array([time for time, _ in chosen], np.float64))
+        """See `Media.frames`; each group of pictures is decoded at most once, however far apart the times are."""
+        table, part, video = self.table, self._part, self.info.video
+        if table is None or part is None or table.video is None or video is None or not len(times):
+            return self.container.frames(times, size)
+        try:
+            return indexed_video.pictures(
+                table.video, part, times, size or (video.height, video.width), table.matrix, self._largest
+            )
+        except _DOUBTS:
+            return self.container.frames(times, size)
 
-    def _bounded(self, frame: Any) -> Any:
-        """A frame that is not too large: it may be another size than the first."""
-        if frame.width * frame.height > self._limits.pixels:
-            raise MediaError(self._demuxer.name, Fault.TOO_LARGE, f"a picture of {frame.width}x{frame.height}")
-        return frame
+    def sound(self, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
+        """See `Media.sound`."""
+        table, part = self.table, self._part
+        if table is None or part is None or table.audio is None:
+            return self.container.sound(start, samples, sample_rate)
+        try:
+            return indexed_audio.sound(table.audio, part, start, samples, sample_rate)
+        except _DOUBTS:
+            return self.container.sound(start, samples, sample_rate)
 
     def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Every picture from the first to the last with its time in seconds: `[H, W, 3]` RGB, upright, at its own size.
@@ -136,82 +137,19 @@ class PyAVMedia:
         Raises:
             MediaError: NO_VIDEO, TRUNCATED, CORRUPT or TOO_LARGE.
         """
-        if self._video is None or self.info.video is None:
-            raise MediaError(self._demuxer.name, Fault.NO_VIDEO, "it has no picture")
-        scaled = Scaler((self.info.video.height, self.info.video.width), self._matrix)
-        for time, frame in play(self._demuxer, self._video):
-            yield time, scaled(self._bounded(frame))
-
-    def sound(self, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
-        """See `Media.sound`."""
-        if self._audio is None:
-            raise MediaError(self._demuxer.name, Fault.NO_AUDIO, "it has no sound")
-        return sound(self._demuxer, self._audio, start, samples, sample_rate)
+        return self.container.pictures()
 
     def picture_times(self) -> NDArray[np.float64]:
         """When each picture is shown, by what the container says and without decoding: `[n]` seconds, none without."""
-        return np.array([] if self._video is None else self._demuxer.times(self._video), np.float64)
+        return self.container.picture_times()
 
     def streams(self) -> list[str]:
         """Each stream of the container, also those that are not decoded: `1 audio aac eng`."""
-        return [
-            " ".join(filter(None, (str(stream.index), stream.type, _codec(stream), stream.language)))
-            for stream in self._demuxer.container.streams
-        ]
+        return self.container.streams()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._demuxer.close()
-
-
-def _codec(stream: Any) -> str:
-    return "unknown" if stream.codec_context is None else str(stream.codec_context.codec.canonical_name)
-
-
-def _default(streams: Sequence[Any]) -> Any:
-    """The stream that players show: the one flagged as default, else the first; cover art is none."""
-    real = [stream for stream in streams if not stream.disposition & av.stream.Disposition.attached_pic]
-    flagged = [stream for stream in real if stream.disposition & av.stream.Disposition.default]
-    return next(iter(flagged or real), None)
-
-
-def _start(stream: Any) -> Fraction:
-    return Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
-
-
-def _allowed(stream: Any, name: str, limits: Limits, codecs: frozenset[str]) -> None:
-    """Raise when a stream's codec is not allowed, or its picture or channel count is too large."""
-    if stream is None:
-        return
-    context = stream.codec_context
-    if _codec(stream) not in codecs:
-        detail = f"its {stream.type} codec is {_codec(stream)}; convert it to H.264 and AAC"
-        raise MediaError(name, Fault.UNSUPPORTED, detail)
-    if stream.type == "video" and context.width * context.height > limits.pixels:
-        raise MediaError(name, Fault.TOO_LARGE, f"pictures of {context.width}x{context.height}; scale it down")
-    if stream.type == "audio" and context.channels > limits.channels:
-        raise MediaError(name, Fault.TOO_LARGE, f"{context.channels} channels of sound; mix it down")
-
-
-def _track(stream: Any, container: Any, zero: Fraction) -> Track:
-    start = _start(stream)
-    length: Fraction | None = None
-    if stream.duration is not None:
-        length = stream.duration * stream.time_base
-    elif told := _ENDS.match(stream.metadata.get("DURATION", "")):
-        length = Fraction(told[1]) * 3600 + Fraction(told[2]) * 60 + Fraction(told[3]) - start
-    end = (
-        start + length
-        if length is not None
-        else Fraction((container.start_time or 0) + (container.duration or 0), 10**6)
-    )
-    return Track(stream.index, stream.time_base, zero, float(start - zero), float(end - zero), length is not None)
-
-
-def _audio_info(stream: Any, track: Track) -> AudioInfo:
-    context = stream.codec_context
-    return AudioInfo(
-        context.codec.canonical_name, context.sample_rate, context.channels, track.start, track.end - track.start
-    )
+        if self._opened is not None:
+            self._opened.close()

@@ -14,7 +14,24 @@ from mmssl.errors import Fault, MediaError
 _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 # Decoders of MP3 (bit reservoir), AAC (overlap) and Opus (80 ms, RFC 7845 4.6) need what came before to be right.
 PREROLL = 0.12  # s
+# Codecs whose packets need none before them.
+INDEPENDENT = frozenset({"flac", "alac"})
 SLACK = 0.1  # s, by which the end of a stream may differ from what its container says: one packet of AAC at 8 kHz
+
+
+def preroll(codec: str, sample_rate: int, lasts: float) -> float:
+    """Seconds before a window that must be decoded for it to be right.
+
+    Args:
+        codec: by FFmpeg's name.
+        sample_rate: of what is decoded, Hz.
+        lasts: seconds of a packet.
+    """
+    if codec in INDEPENDENT or codec.startswith("pcm_"):
+        return 0.0
+    # AAC overlaps with the packet before, of 1024 samples, and some files give nothing for their decoder's first; its
+    # forms with longer packets rebuild what they left out of their bandwidth from more than these.
+    return 2 * 1024 / sample_rate if codec == "aac" and round(lasts * sample_rate) == 1024 else PREROLL
 
 
 def sound(demuxer: Demuxer, track: Track, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
@@ -46,7 +63,7 @@ def _pieces(
     """What sounds in a span of seconds; None when decoding began too late."""
     pieces: list[Piece] = []
     started, last = whole, track.start
-    for piece in decoded(demuxer, track, span[0] - PREROLL, lost):
+    for piece in decoded(demuxer, track, span[0], lost):
         if not started and piece.time > max(span[0], track.start + SLACK):
             return None
         started = True
@@ -68,14 +85,17 @@ def _pieces(
 def decoded(demuxer: Demuxer, track: Track, begin: float, lost: list[float]) -> Iterator[Piece]:
     """Mono pieces from here on, without the encoder's priming before the stream's start.
 
-    Packets before second `begin` are not even decoded, as a seek may land seconds earlier; `lost` receives the second
-    of each packet that does not decode.
+    Packets that second `begin` does not need are not even decoded, as a seek may land seconds earlier; `lost` receives
+    the second of each packet that does not decode.
     """
     follows = track.start  # for frames without a time
+    context = demuxer.stream(track).codec_context
+    codec, rate = context.codec.canonical_name, context.sample_rate
     for packet in demuxer.packets(track):
         moment = packet.pts if packet.pts is not None else packet.dts
         time = -math.inf if moment is None else track.seconds(moment)
-        if moment is not None and time + float((packet.duration or 0) * track.tick) < begin:
+        lasts = float((packet.duration or 0) * track.tick)
+        if moment is not None and time + lasts < begin - preroll(codec, rate, lasts):
             continue
         try:
             frames = packet.decode()
@@ -93,14 +113,14 @@ def decoded(demuxer: Demuxer, track: Track, begin: float, lost: list[float]) -> 
 
 
 def _piece(frame: Any, track: Track, follows: float) -> Piece:
-    samples = _samples(frame)
+    samples = samples_of(frame)
     time = follows if frame.pts is None else float(frame.pts * frame.time_base - track.zero)
     # Priming that a decoder leaves in (after a seek to the start) lies before the stream's start.
     early = max(0, round((track.start - time) * frame.sample_rate))
     return Piece(time + early / frame.sample_rate, frame.sample_rate, mono(samples[:, early:]))
 
 
-def _samples(frame: Any) -> NDArray[Any]:
+def samples_of(frame: Any) -> NDArray[Any]:
     """`[channels, n]` of a frame.
 
     Not by its `to_ndarray`: with 8 channels and more PyAV 18.1 counts planes past the last, and reading one of those

@@ -17,8 +17,8 @@ from mmssl.errors import Fault, MediaError
 # What broken data makes libav raise. Programming errors (ValueError, TypeError) are none of these.
 BROKEN = (av.error.FFmpegError,)
 # Decoder names that differ from their codec's.
-_DECODERS = sorted(CODECS | {"mp3float", "mp2float", "libdav1d", "libopus", "libvorbis", "amrnb", "amrwb"})
-_OPTIONS = {"format_whitelist": ",".join(FORMATS), "codec_whitelist": ",".join(_DECODERS)}
+DECODERS = sorted(CODECS | {"mp3float", "mp2float", "libdav1d", "libopus", "libvorbis", "amrnb", "amrwb"})
+_OPTIONS = {"format_whitelist": ",".join(FORMATS), "codec_whitelist": ",".join(DECODERS)}
 
 
 def opened(source: Source, name: str) -> Any:
@@ -89,6 +89,8 @@ class Demuxer:
         self.source, self.name = source, name
         self.container = opened(source, name)
         self.reached = -math.inf  # the latest end of any packet read so far, seconds of the container
+        self.drained = False  # the packets that were read last went on to the end of the file
+        self.decoded = self.furthest = -math.inf  # of those: latest decoding time and latest end, recording's seconds
 
     def close(self) -> None:
         """Close the container; a file object stays open, it is the caller's."""
@@ -137,18 +139,27 @@ class Demuxer:
             MediaError: CORRUPT when the container breaks in the middle.
         """
         streams = [self.stream(track)] if track.exact else list(self.container.streams)
+        self.drained, self.decoded, self.furthest = False, -math.inf, -math.inf
         try:
             for packet in self.container.demux(streams):
                 if packet.dts is not None:
                     self.reached = max(self.reached, float((packet.dts + (packet.duration or 0)) * packet.time_base))
                 # Not packet.stream_index, which is 0 in the empty packet at the end, whatever its stream.
                 if packet.stream.index == track.index:
+                    self._passed(track, packet)
                     yield packet
         except IndexError:
             # At the end PyAV 18.1 also looks for streams that appeared while reading; ours has been drained by then.
             return
         except BROKEN as error:
             raise MediaError(self.name, Fault.CORRUPT, f"reading stopped: {error.strerror}") from error
+
+    def _passed(self, track: Track, packet: Any) -> None:
+        self.drained = packet.size == 0
+        if packet.dts is not None:
+            self.decoded = track.seconds(packet.dts)
+        if packet.pts is not None:
+            self.furthest = max(self.furthest, track.seconds(packet.pts + (packet.duration or 0)))
 
     def times(self, track: Track) -> list[float]:
         """When each packet of a stream is presented, ascending seconds; nothing is decoded."""

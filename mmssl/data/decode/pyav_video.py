@@ -15,7 +15,7 @@ class Selection:
     """The frame on screen at each of some ascending times, out of frames that come in order of presentation."""
 
     def __init__(self, times: Sequence[float], forgiven: float) -> None:
-        self.times, self.forgiven = times, forgiven  # half a tick: times were rounded to ticks by the container
+        self.times, self.forgiven = times, forgiven
         self.chosen: list[tuple[float, Any]] = []
         self.last: tuple[float, Any] | None = None
         self.key = -math.inf  # the keyframe of the last frame
@@ -41,17 +41,21 @@ class Selection:
         self.keys.append(self.key)
 
 
+def forgiven(track: Track) -> float:
+    """Seconds by which a time may be earlier than its picture: containers round times to ticks."""
+    return min(0.0005, float(track.tick) / 2)
+
+
 def select(demuxer: Demuxer, track: Track, times: Sequence[float]) -> list[tuple[float, Any]]:
     """(true time, frame) for each of some ascending times.
 
     Raises:
         MediaError: TRUNCATED, CORRUPT or BAD_TIMESTAMPS.
     """
-    forgiven = min(0.0005, float(track.tick) / 2)
     skips = track.skips and times[-1] - times[0] < LONGEST
     for whole in demuxer.approaches(track, times[0]):
-        needed = Needed(demuxer, track, times, forgiven) if skips else None
-        selection = Selection(times, forgiven)
+        needed = Needed(demuxer, track, times, forgiven(track)) if skips else None
+        selection = Selection(times, forgiven(track))
         lost: list[float] = []
         if not _decode_into(selection, demuxer, track, lost, whole, needed):
             continue
@@ -63,6 +67,8 @@ def select(demuxer: Demuxer, track: Track, times: Sequence[float]) -> list[tuple
             # A picture predicted from one that is lost is wrong, until the next keyframe.
             if frame.is_corrupt or any(key <= moment <= time for moment in lost):
                 raise MediaError(demuxer.name, Fault.CORRUPT, f"the picture at {shown:.2f} s cannot be decoded")
+        if demuxer.drained and times[-1] > demuxer.decoded and not track.by_dts:
+            _missing(demuxer, track, selection.chosen[-1][1])
         return selection.chosen
     raise AssertionError("the last approach always decides")
 
@@ -117,6 +123,14 @@ def _ended(
         raise MediaError(demuxer.name, Fault.CORRUPT, f"no picture after {end:.2f} s can be decoded")
     if demuxer.cut_off(track, end + step):
         detail = f"the pictures end at {end:.2f} s of {track.end:.2f} s; copy or download it again"
+        raise MediaError(demuxer.name, Fault.TRUNCATED, detail)
+
+
+def _missing(demuxer: Demuxer, track: Track, frame: Any) -> None:
+    """Raise where a file is cut off: pictures shown after the last decoding time may have been in what is missing."""
+    step = float((frame.duration or 0) * track.tick) or 0.1
+    if demuxer.cut_off(track, demuxer.furthest + step):
+        detail = f"pictures after {demuxer.decoded:.2f} s of {track.end:.2f} s are missing; copy or download it again"
         raise MediaError(demuxer.name, Fault.TRUNCATED, detail)
 
 

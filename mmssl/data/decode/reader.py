@@ -11,6 +11,8 @@ from typing import BinaryIO, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mmssl.data.decode.capabilities import Capabilities
+
 # A path, or an open seekable file (a member of a shard); `name` is what messages call it.
 Source = str | BinaryIO
 
@@ -99,6 +101,11 @@ class Reader(Protocol):
     @property
     def name(self) -> str:
         """The backend, as recorded in a run folder."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it promises."""
         ...
 
     def open(self, source: Source, name: str) -> Media:

@@ -30,10 +30,11 @@ class TorchCodecReader:
     limits: Limits = field(default_factory=Limits)
     name: ClassVar[str] = "torchcodec"
     capabilities: ClassVar[Capabilities] = Capabilities(
+        edit_lists=False,
         avi=False,
         transport_streams=False,
         truncation=False,
-        warning="torchcodec shows wrong pictures of transport streams after going back, and of AVI a picture late",
+        warning="torchcodec shows wrong pictures of edit lists and transport streams, and those of AVI late",
     )
 
     def open(self, source: Source, name: str) -> "TorchCodecMedia":
@@ -57,19 +58,20 @@ class TorchCodecMedia:
         self._content = source if isinstance(source, str) else source.read()
         self._decoders = decoders
         self._video: Any = None
-        starts = []
+        self._zero = 0.0
         try:
             if info.video is not None:
                 self._video = decoders.VideoDecoder(
                     _view(self._content), dimension_order="NHWC", num_ffmpeg_threads=1, seek_mode="exact"
                 )
-                starts.append(self._video.metadata.begin_stream_seconds)
-            if info.audio is not None:
-                starts.append(self._sound_decoder().metadata.begin_stream_seconds_from_header or 0.0)
+                # torchcodec counts from the container's zero, a recording from its earlier start. Of the sound it may
+                # say that it starts before zero, where a container tells of priming; of the picture it never does.
+                self._zero = self._video.metadata.begin_stream_seconds - info.video.start
+            elif info.audio is not None:
+                begins = self._sound_decoder().metadata.begin_stream_seconds_from_header or 0.0
+                self._zero = max(0.0, begins)
         except (RuntimeError, ValueError) as error:
             raise MediaError(name, Fault.CORRUPT, "torchcodec cannot open it; use PyAVReader") from error
-        # torchcodec counts from the container's zero, a recording from its earlier start.
-        self._zero = min(starts)
 
     def _sound_decoder(self) -> Any:
         return self._decoders.AudioDecoder(_view(self._content))

@@ -9,67 +9,45 @@ Departures: clips of one group (one recording), and clips that share a caption w
 positives nor negatives; missing modalities leave rows and columns; the video's score may be a maximum over places.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mmssl.batch import MODALITIES, Batch, Modality
-from mmssl.distributed import gather
+from mmssl.distributed import mean
 from mmssl.encoder import Encoder
 from mmssl.errors import UsageError
+from mmssl.modules.cached_gradient import in_chunks
+from mmssl.modules.contrast import Contrast, contrast
 from mmssl.modules.heads import projection
-from mmssl.modules.negatives import caption_numbers, clips_and_groups, related, same_caption, text_valid
+from mmssl.modules.negatives import caption_keys, group_keys, text_valid
 from mmssl.modules.scores import PairScore, Pooled
 from mmssl.modules.temperature import Temperature
+from mmssl.modules.tiles import Side
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
 
 
-def info_nce(scores: Tensor, positive: Tensor, valid: Tensor) -> Tensor:
-    """`-1/|P| sum over p in P of log(exp s_p / sum over valid j of exp s_j)` of each row.
+def info_nce(pairs: Contrast) -> Tensor:
+    """`-1/|P| sum over p in P of log(exp s_p / sum over j of exp s_j)`, the mean of rows' and columns' means.
 
-    Args:
-        scores: `[N, M]`, already over the temperature.
-        positive: `[N, M]` bool, P.
-        valid: `[N, M]` bool; all other columns do not exist for the row.
-
-    Returns:
-        `[N]`; 0 for a row without a valid positive, which belongs in no mean.
+    P are the true pairs of a row or column, the sum is over all that count; rows and columns without a true pair are in
+    no mean. A scalar whose mean over processes is the loss of all clips; with N equal scores, log N.
     """
-    # The lowest number instead of -inf: a row without any valid column then has no NaN in its gradient.
-    logs = scores.masked_fill(~valid, torch.finfo(scores.dtype).min).log_softmax(1)
-    positive = positive & valid
-    return -logs.masked_fill(~positive, 0).sum(1) / positive.sum(1).clamp(min=1)
+    true = pairs.own != -math.inf
+    by_row = (pairs.rows.unsqueeze(1) - pairs.own).masked_fill(~true, 0).sum(1) / true.sum(1).clamp(min=1)
+    return (mean(by_row, true.any(1)) + mean(pairs.columns - pairs.own, true)) / 2
 
 
-def symmetric_info_nce(scores: Tensor, positive: Tensor, valid: Tensor) -> Tensor:
-    """The mean of rows' and columns' means, over those that have a valid positive; arguments as of `info_nce`."""
-    directions = ((scores, positive, valid), (scores.T, positive.T, valid.T))
-    return torch.stack([info_nce(*d).sum() / (d[1] & d[2]).any(1).sum().clamp(min=1) for d in directions]).mean()
-
-
-def accuracy(scores: Tensor, positive: Tensor, valid: Tensor) -> Tensor:
-    """Share of rows whose best valid column is a positive, over rows that have one; `[N, M]` each."""
-    best = scores.masked_fill(~valid, torch.finfo(scores.dtype).min).argmax(1, keepdim=True)
-    positive = positive & valid
-    return positive.gather(1, best).sum() / positive.any(1).sum().clamp(min=1)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """One modality of R clips (of all their captions for text)."""
-
-    pooled: Tensor  # [R, E]
-    valid: Tensor  # [R] bool
-    clip: Tensor  # [R]
-    group: Tensor  # [R]
-
-    def gathered(self) -> "_Rows":
-        """Of all processes."""
-        return _Rows(gather(self.pooled), gather(self.valid), gather(self.clip), gather(self.group))
+def accuracy(pairs: Contrast) -> Tensor:
+    """Share of rows, and of columns, whose best true pair is above all negatives, the mean of both; a tie is wrong."""
+    true = pairs.own != -math.inf
+    rows, columns = pairs.own.amax(1) > pairs.row_rival, pairs.own > pairs.column_rival
+    return (mean(rows.float(), true.any(1)) + mean(columns.float(), true)) / 2
 
 
 class InfoNCE(Objective):
@@ -95,6 +73,8 @@ class InfoNCE(Objective):
     Example:
         `InfoNCE(video=VideoResNet(18), audio=AudioResNet(18), dim=256, score=MaxOverPlaces())`
     """
+
+    chunk: int | None = 0
 
     def __init__(
         self,
@@ -129,25 +109,38 @@ class InfoNCE(Objective):
         self.augments = nn.ModuleDict({"video": WhenTraining(augment), "audio": WhenTraining(audio_augment)})
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
-        """Equal on all processes; terms: each pair's loss, accuracy (top 1 among all clips, both ways), temperature."""
-        maps, rows, everyone = {}, {}, {}
-        for modality in (str(m) for m in MODALITIES if m in self.encoders):
-            maps[modality], rows[modality] = self._rows(batch, modality)
-            everyone[modality] = rows[modality].gathered()
-        repeated = self._repeated_captions(batch) if "text" in self.encoders else None
+        """Terms: each pair's loss, accuracy (top 1 among the clips of all processes, both ways), temperature."""
+        return self.loss(in_chunks(self.represent, (batch,), self.chunk or 0), batch)
+
+    def represent(self, batch: Batch) -> dict[str, Tensor]:
+        """Unit vectors of each clip, `[B, E]`, of text `[B, C, E]`; `video_places` where the score reads them."""
+        vectors: dict[str, Tensor] = {}
+        for modality in (m for m in MODALITIES if m in self.encoders):
+            inputs = getattr(batch, modality)
+            if modality in self.augments:
+                inputs = self.augments[modality](inputs, batch)
+            captions = inputs.shape[:2]
+            inputs = inputs.flatten(0, 1).unsqueeze(1) if modality == "text" else inputs
+            places, mask = self.features(Batch(**{modality: inputs}), modality)
+            vectors[modality] = _unit(self.encoders[modality].pool(places, mask))  # type: ignore[operator]
+            if modality == "text":
+                vectors[modality] = vectors[modality].reshape(*captions, -1)
+            if modality == "video" and self.score.reads_places:
+                vectors["video_places"] = _unit(places)
+        return vectors
+
+    def loss(self, vectors: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Terms]:
+        """From what `represent` gives."""
         losses: list[Tensor] = []
         terms: Terms = {}
         for pair, weight in self.weights.items():
             first, second = pair.split("_")
-            own, valid = _masks(everyone[first], everyone[second], repeated if second == "text" else None)
-            # A process scores its own rows against all columns; the loss of the columns needs all rows.
-            scores = self._score(first)(maps[first], rows[first].pooled, everyone[second].pooled)
             temperature: Temperature = self.temperatures[pair]  # type: ignore[assignment]
-            scores = temperature(gather(scores))
-            loss = symmetric_info_nce(scores, own, valid)
+            rows, columns = self._sides(vectors, batch, first, second)
+            pairs = contrast(self._score(first), rows, columns, temperature())
+            loss = info_nce(pairs)
             losses.append(weight * loss)
-            right = accuracy(scores, own, valid) + accuracy(scores.T, own.T, valid.T)
-            terms |= {f"{pair}_loss": loss.detach(), f"{pair}_accuracy": right / 2}
+            terms |= {f"{pair}_loss": loss.detach(), f"{pair}_accuracy": accuracy(pairs)}
             terms[f"{pair}_temperature"] = temperature.value
         return torch.stack(losses).sum() / sum(self.weights.values()), terms
 
@@ -158,30 +151,29 @@ class InfoNCE(Objective):
 
     def pair_scores(self, batch: Batch) -> Tensor:
         """`[B, B]` scores in [-1, 1] of video (rows) and audio (columns): the one that was trained."""
-        places, video = self._rows(batch, "video")
-        return self._score("video")(places, video.pooled, self._rows(batch, "audio")[1].pooled)
+        vectors = self.represent(batch)
+        return self._score("video")(*_read(vectors, "video"), vectors["audio"])
 
     def _score(self, first: str) -> PairScore:
         return self.score if first == "video" else Pooled()
 
-    def _rows(self, batch: Batch, modality: str) -> tuple[Tensor, _Rows]:
-        name: Modality = modality  # type: ignore[assignment]
-        inputs = getattr(batch, name)
-        if name in self.augments:
-            inputs = self.augments[name](inputs, batch)
-        (clip, group), valid, captions = clips_and_groups(batch), batch.valid(name), 1
-        if name == "text":
-            inputs, valid, captions = inputs.flatten(0, 1).unsqueeze(1), text_valid(batch).flatten(), inputs.shape[1]
-        places, mask = self.features(Batch(**{name: inputs}), name)
-        pooled = self.encoders[name].pool(places, mask).float()  # type: ignore[operator]
-        return places, _Rows(pooled, valid, clip.repeat_interleave(captions), group.repeat_interleave(captions))
-
-    def _repeated_captions(self, batch: Batch) -> Tensor:
-        return same_caption(caption_numbers(gather(batch.text)), gather(text_valid(batch)))
+    def _sides(self, vectors: dict[str, Tensor], batch: Batch, first: str, second: str) -> tuple[Side, Side]:
+        """One row a clip and C columns, all captions of a clip for text."""
+        row: Modality = first  # type: ignore[assignment]
+        groups = group_keys(batch)
+        if second == "text":
+            row_keys, column_keys = caption_keys(batch, groups)
+            columns, valid = vectors[second], text_valid(batch)
+        else:
+            row_keys, column_keys = groups, groups.unsqueeze(1)
+            columns, valid = vectors[second].unsqueeze(1), batch.valid("audio").unsqueeze(1)
+        return Side(_read(vectors, first), batch.valid(row), row_keys), Side((columns,), valid, column_keys)
 
 
-def _masks(first: _Rows, second: _Rows, repeated: Tensor | None) -> tuple[Tensor, Tensor]:
-    """`[N, M]` bool each: pairs of one clip, and pairs that are there and true, as positive or as negative."""
-    own = first.clip.unsqueeze(1) == second.clip
-    excluded = related(first.group, second.group, repeated)
-    return own, (own | ~excluded) & first.valid.unsqueeze(1) & second.valid
+def _unit(vectors: Tensor) -> Tensor:
+    return functional.normalize(vectors.float(), dim=-1)
+
+
+def _read(vectors: dict[str, Tensor], modality: str) -> tuple[Tensor, Tensor]:
+    """Places, empty unless the score reads them, and the pooled vector."""
+    return vectors.get(f"{modality}_places", vectors[modality][:, :0]), vectors[modality]

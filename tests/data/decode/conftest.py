@@ -49,6 +49,7 @@ class Look:
     rotation: int = 0  # counter-clockwise, to be applied by whoever shows it
     muxer: tuple[tuple[str, str], ...] = ()
     sound_first: bool = False  # stream 0 is the sound
+    encoder: tuple[tuple[str, str], ...] = ()  # further options
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +140,7 @@ def _video_stream(container: Any, look: Look) -> Any:
     if look.video == "libx264":
         # No scene cuts: the distance of keyframes is what is tested, and a flash would add one.
         stream.options = {"preset": "veryfast", "crf": "16", "sc_threshold": "0", "bf": str(look.b_frames)}
+    stream.options |= dict(look.encoder)
     if look.rotation:
         stream.set_display_rotation(look.rotation)
     return stream

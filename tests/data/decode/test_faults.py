@@ -20,9 +20,17 @@ FilmMaker = Callable[..., Any]
 FASTSTART = (("movflags", "faststart"),)
 
 
-@pytest.fixture(params=[PyAVReader(), DecordReader()], ids=lambda reader: str(reader.name))
+PYAV = {"pyav": PyAVReader(), "pyav without tables": PyAVReader(tables=False)}
+
+
+@pytest.fixture(params=[*PYAV.values(), DecordReader()], ids=[*PYAV, "decord"])
 def reader(request: pytest.FixtureRequest) -> Any:
     return request.param
+
+
+@pytest.fixture(params=PYAV)
+def pyav(request: pytest.FixtureRequest) -> PyAVReader:
+    return PYAV[request.param]
 
 
 def fault(reader: Any, path: Path | io.BytesIO) -> Fault:
@@ -32,6 +40,7 @@ def fault(reader: Any, path: Path | io.BytesIO) -> Fault:
     return caught.value.fault
 
 
+@pytest.mark.fault("M1", "M3")
 @pytest.mark.timeout(10)
 def test_what_is_no_regular_file(tmp_path: Path, reader: Any) -> None:
     (tmp_path / "dangling.mp4").symlink_to(tmp_path / "nowhere")
@@ -47,6 +56,7 @@ def test_what_is_no_regular_file(tmp_path: Path, reader: Any) -> None:
     assert fault(reader, Path("zero\0byte")) is Fault.MISSING
 
 
+@pytest.mark.fault("M2")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read(tmp_path: Path, film: FilmMaker, reader: Any) -> None:
     path = tmp_path / "secret.mp4"
@@ -55,6 +65,7 @@ def test_what_may_not_be_read(tmp_path: Path, film: FilmMaker, reader: Any) -> N
     assert fault(reader, path) is Fault.PERMISSION
 
 
+@pytest.mark.fault("M1")
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.mp4", "concat:/etc/hosts", "pipe:0", "file:/etc/hosts"])
 def test_addresses_are_names_of_files(reader: Any, address: str) -> None:
     with pytest.raises(MediaError) as caught:
@@ -62,6 +73,7 @@ def test_addresses_are_names_of_files(reader: Any, address: str) -> None:
     assert caught.value.fault is Fault.MISSING
 
 
+@pytest.mark.fault("M4", "M5")
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -80,6 +92,7 @@ def test_what_is_no_recording(tmp_path: Path, reader: Any, content: bytes, expec
     assert fault(PyAVReader(), io.BytesIO(content)) is expected
 
 
+@pytest.mark.fault("X1")
 def test_a_playlist_named_mp4_opens_nothing(tmp_path: Path, film: FilmMaker, reader: Any) -> None:
     target = film(suffix="ts").path
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:2.4,\n{target}\n#EXT-X-ENDLIST\n"
@@ -94,6 +107,7 @@ def test_a_playlist_named_mp4_opens_nothing(tmp_path: Path, film: FilmMaker, rea
         assert container.streams.video
 
 
+@pytest.mark.fault("M6", "M7")
 def test_an_mp4_cut_before_its_index(tmp_path: Path, film: FilmMaker, reader: Any) -> None:
     path = tmp_path / "film.mp4"
     content = film().path.read_bytes()
@@ -105,16 +119,17 @@ def test_an_mp4_cut_before_its_index(tmp_path: Path, film: FilmMaker, reader: An
     assert fault(reader, path) in {Fault.CORRUPT, Fault.UNSUPPORTED}
 
 
+@pytest.mark.fault("M8")
 @pytest.mark.parametrize(
     "settings",
     [{"muxer": FASTSTART}, {"muxer": FASTSTART, "gop": 250}, {"suffix": "mkv"}, {"suffix": "avi", "video": "mpeg4"}],
     ids=["mp4", "mp4 one GOP", "mkv", "avi"],
 )
-def test_a_film_cut_in_the_middle(tmp_path: Path, film: FilmMaker, settings: dict[str, Any]) -> None:
+def test_a_film_cut_in_the_middle(tmp_path: Path, film: FilmMaker, pyav: PyAVReader, settings: dict[str, Any]) -> None:
     content = film(**settings, audio="mp3").path.read_bytes()
     path = tmp_path / "film"
     path.write_bytes(content[: int(len(content) * 0.6)])
-    with PyAVReader().open(str(path), "the film") as media:
+    with pyav.open(str(path), "the film") as media:
         assert media.frames([0.1, 0.4]).pixels.shape[0] == 2
         assert np.abs(media.sound(0.0, 16_000, 16_000)).max() > 0.3
         for ask in (
@@ -128,6 +143,7 @@ def test_a_film_cut_in_the_middle(tmp_path: Path, film: FilmMaker, settings: dic
         assert media.frames([0.1, 0.4]).pixels.shape[0] == 2
 
 
+@pytest.mark.fault("M12")
 def test_a_modality_that_is_absent(film: FilmMaker, reader: Any) -> None:
     with reader.open(str(film(audio=None).path), "the film") as media:
         assert media.info.audio is None
@@ -141,21 +157,23 @@ def test_a_modality_that_is_absent(film: FilmMaker, reader: Any) -> None:
         assert caught.value.fault is Fault.NO_VIDEO
 
 
-def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: FilmMaker) -> None:
+@pytest.mark.fault("M10")
+def test_damage_in_the_middle_is_not_given_as_a_picture(tmp_path: Path, film: FilmMaker, pyav: PyAVReader) -> None:
     content = bytearray(film(muxer=FASTSTART, audio=None).path.read_bytes())
     begin = content.index(b"mdat")
     middle = begin + (len(content) - begin) // 2
     content[middle : middle + 1500] = bytes(1500)
     path = tmp_path / "film.mp4"
     path.write_bytes(content)
-    with PyAVReader().open(str(path), "the film") as media:
+    with pyav.open(str(path), "the film") as media:
         assert media.frames([0.1, 0.3]).pixels.shape[0] == 2
         with pytest.raises(MediaError) as caught:
             media.frames(np.arange(0.5, 2.3, 0.04).tolist())
         assert caught.value.fault is Fault.CORRUPT
 
 
-def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path) -> None:
+@pytest.mark.fault("A12")
+def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path, pyav: PyAVReader) -> None:
     path = tmp_path / "sound.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_f32le", rate=16_000, layout="mono")
@@ -164,13 +182,14 @@ def test_numbers_that_are_not_finite_are_no_sound(tmp_path: Path) -> None:
         frame = av.AudioFrame.from_ndarray(wave, format="flt", layout="mono")
         frame.sample_rate = 16_000
         container.mux([*stream.encode(frame), *stream.encode(None)])
-    with PyAVReader().open(str(path), "the sound") as media:
+    with pyav.open(str(path), "the sound") as media:
         assert not media.sound(0.0, 4_000, 16_000).any()
         with pytest.raises(MediaError) as caught:
             media.sound(0.4, 4_000, 16_000)
         assert caught.value.fault is Fault.CORRUPT
 
 
+@pytest.mark.fault("M20")
 @pytest.mark.parametrize(
     "limits", [Limits(size=100), Limits(seconds=1.0), Limits(pixels=1000), Limits(streams=1), Limits(channels=1)]
 )
@@ -178,10 +197,12 @@ def test_limits(film: FilmMaker, limits: Limits) -> None:
     assert fault(PyAVReader(limits), film().path) is Fault.TOO_LARGE
 
 
+@pytest.mark.fault("M23")
 def test_codecs_that_are_not_allowed(film: FilmMaker) -> None:
     assert fault(PyAVReader(codecs=frozenset({"aac"})), film().path) is Fault.UNSUPPORTED
 
 
+@pytest.mark.fault("M9")
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
 def test_noise_in_a_file_gives_named_faults_alone(film: FilmMaker, suffix: str) -> None:
     content = film(suffix=suffix, video="mpeg4" if suffix == "avi" else "libx264", muxer=FASTSTART * (suffix == "mp4"))

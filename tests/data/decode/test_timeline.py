@@ -14,6 +14,7 @@ def tone(time: float, seconds: float, rate: int) -> Piece:
     return Piece(time, rate, np.sin(2 * np.pi * 440 * at).astype(np.float32))
 
 
+@pytest.mark.fault("A2")
 @pytest.mark.parametrize("native", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("rate", [16_000, 24_000, 44_100])
 def test_a_tone_keeps_its_phase_at_every_rate(native: int, rate: int) -> None:
@@ -31,6 +32,7 @@ def test_times_rounded_to_a_millisecond_do_not_tear_the_sound() -> None:
     np.testing.assert_allclose(window(rounded, 0.2, 30_000, rate), window(exact, 0.2, 30_000, rate), atol=0.04)
 
 
+@pytest.mark.fault("A3")
 def test_gaps_rates_and_edges() -> None:
     pieces = [
         Piece(0.0, 16_000, np.full(8_000, 0.5, np.float32)),
@@ -43,6 +45,7 @@ def test_gaps_rates_and_edges() -> None:
     assert window([], 0.0, 5, 16_000).tolist() == [0.0] * 5
 
 
+@pytest.mark.fault("A1")
 @pytest.mark.parametrize(
     ("samples", "expected"),
     [

@@ -1,6 +1,11 @@
 """Recordings and a decoder in memory, so that what is tested is the loader."""
 
+import ctypes
+import faulthandler
 import io
+import math
+import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -10,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mmssl.data.clips import Clips, OpenClips
+from mmssl.data.decode.capabilities import Capabilities
 from mmssl.data.decode.reader import AudioInfo, Frames, MediaInfo, Source, VideoInfo
 from mmssl.data.recordings import Caption, Recording
 from mmssl.data.tokens import WordTokenizer
@@ -25,6 +31,9 @@ class Film:
     has_audio: bool = True
     audio_start: float = 0.0
     fault: Fault | None = None
+    broken_from: float = math.inf  # seconds; pictures from here on do not decode
+    stuck: bool = False  # its decoder never ends
+    crash: bool = False  # its decoder ends the process
     captions: tuple[Caption, ...] = (Caption("a red ball", "en"),)
     group: str = ""
     label: str = ""
@@ -34,13 +43,21 @@ class Film:
 
 class FakeMedia:
     def __init__(self, number: int, film: Film) -> None:
-        self.number = number
+        self.number, self.film = number, film
         video = VideoInfo("fake", 32, 32, 0.0, film.duration, 25.0, False, 0) if film.has_video else None
         length = film.duration - film.audio_start
         audio = AudioInfo("fake", 8000, 1, film.audio_start, length) if film.has_audio else None
         self.info = MediaInfo("fake", film.duration, video, audio)
 
     def frames(self, times: Sequence[float], size: tuple[int, int] | None = None) -> Frames:
+        if self.film.stuck:
+            ctypes.PyDLL(None).sleep(600)  # in native code and without letting go of Python's lock
+        if self.film.crash:
+            faulthandler.disable()
+            os.kill(os.getpid(), signal.SIGSEGV)
+        assert list(times) == sorted(times)
+        if times[-1] >= self.film.broken_from:
+            raise MediaError(f"film{self.number:04d}.fake", Fault.CORRUPT, "made so; leave it")
         height, width = size or (32, 32)
         pixels = np.zeros((len(times), height, width, 3), dtype=np.uint8)
         pixels[..., 0], pixels[..., 1] = self.number, (np.asarray(times) * 10).astype(np.uint8)[:, None, None]
@@ -60,6 +77,7 @@ class FakeMedia:
 class FakeReader:
     films: list[Film]
     name: str = "fake"
+    capabilities: Capabilities = field(default_factory=Capabilities)
     opened: list[str] = field(default_factory=list)
 
     def open(self, source: Source, name: str) -> FakeMedia:

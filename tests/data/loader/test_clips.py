@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from mmssl.data.candidates import candidates
-from mmssl.data.clip import collate
 from mmssl.data.clips import Clips, OpenClips
+from mmssl.data.collate import collate
 from mmssl.data.loader import training_batches
 from mmssl.data.order import AtMostOnePerGroup, Order, PerLabel
 from mmssl.data.recordings import Caption

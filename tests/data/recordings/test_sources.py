@@ -103,5 +103,5 @@ def test_no_sources() -> None:
 
 
 def test_unknown_address() -> None:
-    with pytest.raises(MediaError, match="fsspec"):
+    with pytest.raises(MediaError, match="is no address that mmssl opens; it opens abfs"):
         open_recordings("nonsense://bucket/x.tar")

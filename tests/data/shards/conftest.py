@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -56,12 +57,13 @@ class RangeServer:
         requests: (method, path, bytes sent) of each.
         failures: so many requests are answered by `broken` first.
         ranges: answer ranges with 206; else always the whole file.
+        delay: seconds before each answer.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: list[tuple[str, str, int]] = []
-        self.failures, self.broken, self.ranges = 0, 503, True
+        self.failures, self.broken, self.ranges, self.delay = 0, 503, True, 0.0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -111,6 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body)
 
     def _answer(self) -> None:
+        time.sleep(self.owner.delay)
         path = self.owner.folder / self.path.lstrip("/")
         if self.owner.failures > 0:
             self.owner.failures -= 1

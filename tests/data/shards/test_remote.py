@@ -92,6 +92,35 @@ def test_without_cache(server: Any, shard: Path, monkeypatch: pytest.MonkeyPatch
     assert read(recordings.source(3)) == MEDIA["03.mp4"]
 
 
+def test_fetching_ahead(server: Any, shard: Path) -> None:
+    recordings: Any = open_recordings(f"{server.address}/s-000.tar")
+    recordings.fetch_ahead(range(10))
+    for i, data in enumerate(MEDIA.values()):
+        assert read(recordings.source(i)) == data
+        assert recordings[i].captions == (Caption("c"),)
+    assert server.fetched() < 1.2 * shard.stat().st_size  # blocks at the borders of two that came at once
+    before = server.fetched()
+    recordings.fetch_ahead(range(10))
+    assert read(recordings.source(9)) == MEDIA["09.mp4"]
+    assert server.fetched() == before
+
+
+def test_a_fork_does_not_wait_for_what_its_parent_fetches(server: Any, shard: Path) -> None:
+    recordings: Any = open_recordings(f"{server.address}/s-000.tar")
+    server.delay = 0.2
+    recordings.fetch_ahead(range(10))
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.starmap_async(_in_another_process, [(recordings, 7)]).get(20) == [MEDIA["07.mp4"]]
+
+
+def test_what_cannot_be_fetched_ahead_is_told_when_it_is_read(server: Any, shard: Path) -> None:
+    recordings: Any = open_recordings(f"{server.address}/s-000.tar")
+    shard.unlink()
+    recordings.fetch_ahead([3])
+    with pytest.raises(MediaError, match=r"s-000\.tar"):
+        read(recordings.source(3))
+
+
 def test_seeking_in_a_long_file(server: Any) -> None:
     data = random.Random(0).randbytes(6_000_000)
     (server.folder / "long.mp4").write_bytes(data)

@@ -1,4 +1,4 @@
-"""One process of two: `one_of_two.py RANK FOLDER` writes each objective's loss and gradient under DDP on its half.
+"""One process of some: `one_of_many.py RANK WORLD FOLDER` writes each objective's loss and gradient on its part.
 
 A script rather than a function that is spawned, because pytest's importlib mode gives test files no importable name.
 """
@@ -12,24 +12,30 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 
-def main(rank: int, folder: Path) -> None:
+def main(rank: int, world: int, folder: Path) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=(folder / "meeting").as_uri(), rank=rank, world_size=2)
+    distributed.init_process_group("gloo", init_method=(folder / "meeting").as_uri(), rank=rank, world_size=world)
     shared = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
+    part = slice(8 // world * rank, 8 // world * (rank + 1))
     results = {}
     for cls in shared["found"]():
-        for kind in ("sample", "with_holes", "one_sided"):
-            batch = shared[kind](8)[4 * rank : 4 * rank + 4]
+        for kind in ("sample", "with_holes", "one_sided", "in_chunks"):
             objective = shared["build"](cls)
+            if kind == "in_chunks":
+                if objective.chunk is None:
+                    continue
+                objective.chunk = 1
             # Kept alive in a name: without its wrapper the backward pass averages nothing.
             averaged = DistributedDataParallel(objective)
-            loss, terms = averaged(batch)
+            loss, terms = averaged(shared.get(kind, shared["with_holes"])(8)[part])
             loss.backward()
             gradients = {name: p.grad for name, p in objective.named_parameters()}
             results[f"{cls.__name__} {kind}"] = (loss.detach(), terms, gradients)
+    for name in shared["PAIR_LOSSES"]:
+        results[name] = shared["pair_loss"](name, part)
     torch.save(results, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

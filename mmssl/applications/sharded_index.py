@@ -1,0 +1,127 @@
+"""Several index folders in one folder, searched as if they were one and written by several processes.
+
+Each process writes a folder of its own, so none waits for another. Who embeds a recording is a function of its key and
+of who holds it already: nothing is claimed that a killed process could keep, and the same command goes on afterwards.
+"""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from torch import Tensor
+
+from mmssl.applications.loaded import Loaded, Ranking
+from mmssl.applications.local_index import DATABASE, LocalIndex
+from mmssl.applications.moments import Hit, IndexedRecording, Moments
+from mmssl.batch import Modality
+from mmssl.errors import UsageError
+
+
+def process() -> tuple[int, int]:
+    """Number of this process and how many there are, as torchrun says, or a job array by the same RANK and WORLD_SIZE.
+
+    Raises:
+        UsageError: they are no such numbers.
+    """
+    rank, world = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    if not (rank.isdecimal() and world.isdecimal() and int(rank) < int(world)):
+        raise UsageError(f"RANK is {rank} and WORLD_SIZE {world}; give a number from 0 on and one above it")
+    return int(rank), int(world)
+
+
+def folders(place: Path) -> list[Path]:
+    """The indexes in a folder, by name; none for one that is an index itself."""
+    if (place / DATABASE).is_file():
+        return []
+    return sorted(database.parent for database in place.glob(f"*/{DATABASE}"))
+
+
+class ShardedIndex:
+    """A `MomentIndex` over all index folders in a folder.
+
+    Args:
+        place: the folder.
+        model: fingerprint of the model, to write; None to search.
+        run: folder of the model's run, to be remembered.
+
+    Attributes:
+        folder: what this process writes.
+
+    Raises:
+        UsageError: the indexes are of several models, or the folder is an index of its own.
+        CheckpointError: one of them is damaged.
+    """
+
+    def __init__(self, place: Path, model: str | None = None, run: str = "") -> None:
+        if (place / DATABASE).is_file():
+            raise UsageError(f"{place}: is one index, not a folder of several; give a new folder to several processes")
+        self._rank, self._world = process()
+        own = place / f"shard-{self._rank:04d}"
+        if model is not None:
+            LocalIndex(own, model, run)
+        there = folders(place)
+        self._indexes = {folder: LocalIndex(folder, model) for folder in there}
+        self.folder = own
+        models = {index.model: folder for folder, index in self._indexes.items()}
+        if len(models) > 1:
+            raise UsageError(f"{' and '.join(map(str, models.values()))}: made by different models; search one of them")
+        self.model = next(iter(models))
+        self.run = run or next((index.run for index in self._indexes.values() if index.run), "")
+        self._ranked: tuple[list[Loaded], Ranking] | None = None
+
+    def __len__(self) -> int:
+        return sum(len(index) for index in self._indexes.values())
+
+    def known(self) -> Mapping[str, str]:
+        """Of all of them."""
+        return {key: told for index in self._indexes.values() for key, told in index.known().items()}
+
+    def keys_of(self, source: str) -> Collection[str]:
+        """Of all of them."""
+        return {key for index in self._indexes.values() for key in index.keys_of(source)}
+
+    def held(self) -> dict[str, int]:
+        """Which process's folder holds a key; those of processes that are no more are left out."""
+        mine = {number: self.folder.with_name(f"shard-{number:04d}") for number in range(self._world)}
+        return {
+            key: number
+            for number, folder in mine.items()
+            if folder in self._indexes
+            for key in self._indexes[folder].known()
+        }
+
+    def owner(self, key: str, held: Mapping[str, int]) -> bool:
+        """Whether this process is to embed what has this key."""
+        drawn = int.from_bytes(blake2b(key.encode(errors="surrogateescape"), digest_size=8).digest()) % self._world
+        return held.get(key, drawn) == self._rank
+
+    def add(self, entries: Sequence[tuple[IndexedRecording, Moments]]) -> None:
+        """To this process's own; what others hold of it goes first, lest it be there twice."""
+        keys = {recording.key for recording, _ in entries}
+        for folder, index in self._indexes.items():
+            if folder != self.folder and not keys.isdisjoint(index.known()):
+                index.remove(keys)
+        self._indexes[self.folder].add(entries)
+
+    def remove(self, keys: Collection[str]) -> None:
+        """From all of them."""
+        for index in self._indexes.values():
+            if not set(keys).isdisjoint(index.known()):
+                index.remove(keys)
+
+    def search(
+        self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
+    ) -> list[Hit]:
+        """One ranking over all of them: the same answers as of one index that holds everything."""
+        indexes = list(self._indexes.values())
+        loaded = [index.loaded() for index in indexes]
+        if self._ranked is None or any(a is not b for a, b in zip(self._ranked[0], loaded, strict=True)):
+            self._ranked = loaded, Ranking(loaded)
+        scores, owners, places = self._ranked[1].search(query, count, modalities, asked)
+        answers = zip(scores.tolist(), owners.tolist(), places.tolist(), strict=True)
+        return [hit for score, owner, place in answers for hit in indexes[owner].hits([score], [place])]
+
+    def recalls(self) -> Mapping[str, float]:
+        """Of this process's own, which it prepares for searching."""
+        return self._indexes[self.folder].recalls()

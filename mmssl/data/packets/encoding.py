@@ -1,0 +1,198 @@
+"""A packet table as bytes: facts as JSON, columns of small differences, compressed; 2 to 4 kB for 10 s.
+
+The bytes may come from strangers. Nothing is executed, every count and offset is checked against the file, and what
+does not fit is no table at all.
+"""
+
+import base64
+import json
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from mmssl.data.decode.pyav_demux import DECODERS, Track
+from mmssl.data.decode.reader import AudioInfo, MediaInfo, VideoInfo
+from mmssl.data.packets.table import Coding, Ints, PacketTable, StreamPackets
+
+FORMAT = 1
+_HEAD = struct.Struct(">4sBII")  # magic, format, CRC-32 of what follows, its length when decompressed
+_MAGIC = b"mmpk"
+_UNPACKED = 1 << 25  # bytes that a table may decompress to
+_KINDS = ("i1", "i2", "i4", "i8")
+
+
+def encode(table: PacketTable) -> bytes:
+    """The bytes of a table."""
+    streams = [stream for stream in (table.video, table.audio) if stream is not None]
+    owner = np.repeat(np.arange(len(streams)), [len(stream.offset) for stream in streams])
+    offset = np.concatenate([stream.offset for stream in streams])
+    size = np.concatenate([stream.size for stream in streams])
+    # In the order of the file most packets begin where the one before ends.
+    order = np.argsort(offset, kind="stable")
+    owner, offset, size = owner[order], offset[order], size[order]
+    columns = [owner, offset - np.concatenate([[0], (offset + size)[:-1]]), size]
+    for stream in streams:
+        columns += [np.diff(stream.stamp, prepend=0), np.diff(stream.duration, prepend=0)]
+        columns += [stream.skip, stream.trim, stream.flags, stream.check.view(np.int8)]
+    kinds = [next(kind for kind in _KINDS if _fits(column, kind)) for column in columns]
+    facts: dict[str, Any] = {
+        "size": table.size,
+        "streams": table.streams,
+        "info": asdict(table.info),
+        "matrix": table.matrix,
+        "video": None if table.video is None else _stream_facts(table.video),
+        "audio": None if table.audio is None else _stream_facts(table.audio),
+        "columns": [[kind, len(column)] for kind, column in zip(kinds, columns, strict=True)],
+    }
+    told = json.dumps(facts, separators=(",", ":")).encode()
+    # The bytes of a column by their place: the high ones are nearly all alike.
+    planes = [
+        column.astype(f"<{kind}").view(np.uint8).reshape(len(column), -1).T.tobytes()
+        for kind, column in zip(kinds, columns, strict=True)
+    ]
+    raw = b"".join([struct.pack(">I", len(told)), told, *planes])
+    body = zlib.compress(raw, 9)
+    return _HEAD.pack(_MAGIC, FORMAT, zlib.crc32(body), len(raw)) + body
+
+
+def _fits(column: Ints, kind: str) -> bool:
+    bounds = np.iinfo(kind)
+    return bool(bounds.min <= column.min() and column.max() <= bounds.max)
+
+
+def _stream_facts(stream: StreamPackets) -> dict[str, Any]:
+    track, coding = stream.track, asdict(stream.coding)
+    return {
+        "coding": coding | {"extradata": base64.b64encode(stream.coding.extradata).decode()},
+        "index": track.index,
+        "tick": [track.tick.numerator, track.tick.denominator],
+        "zero": [track.zero.numerator, track.zero.denominator],
+        "start": track.start,
+        "end": track.end,
+        "exact": track.exact,
+    }
+
+
+def decode(data: bytes, size: int) -> PacketTable | None:
+    """A table of a file of `size` bytes; None when it is damaged, of another version or of another file."""
+    try:
+        magic, version, check, length = _HEAD.unpack_from(data)
+        body = data[_HEAD.size :]
+        if (magic, version) != (_MAGIC, FORMAT) or length > _UNPACKED or zlib.crc32(body) != check:
+            return None
+        raw = zlib.decompressobj().decompress(body, length)
+        told = int.from_bytes(raw[:4], "big")
+        facts = json.loads(raw[4 : 4 + told])
+        columns = _columns(raw, 4 + told, facts["columns"])
+        return _table(facts, columns, size)
+    except (struct.error, zlib.error, ValueError, KeyError, TypeError, IndexError, ArithmeticError, RecursionError):
+        # Whatever a hostile table may do wrong: the container itself is then opened.
+        return None
+
+
+def _columns(raw: bytes, place: int, shapes: Sequence[Any]) -> list[Ints]:
+    columns = []
+    for kind, count in shapes:
+        if type(count) is not int or count < 1:
+            raise ValueError(count)
+        width = np.dtype(_KINDS[_KINDS.index(kind)]).itemsize
+        planes = np.frombuffer(raw, np.uint8, count * width, place).reshape(width, count)
+        columns.append(np.ascontiguousarray(planes.T).view(f"<{kind}")[:, 0].astype(np.int64))
+        place += count * width
+    return columns
+
+
+def _table(facts: dict[str, Any], columns: list[Ints], size: int) -> PacketTable | None:
+    owner, gap, length, *rest = columns
+    if facts["size"] != size or not len(owner) == len(gap) == len(length):
+        return None
+    if (length < 1).any() or (length > size).any() or (gap < 0).any() or (gap > size).any():
+        return None
+    ends = np.cumsum(gap + length)
+    if ends[-1] > size:
+        return None
+    streams: list[StreamPackets | None] = []
+    number = 0
+    for told in (facts["video"], facts["audio"]):
+        if told is None:
+            streams.append(None)
+            continue
+        mine = owner == number
+        streams.append(_stream(told, (ends - length)[mine], length[mine], rest[6 * number : 6 * number + 6]))
+        number += 1
+    video, audio = streams
+    a, b, c, d = (int(sign) for sign in facts["matrix"])
+    info = MediaInfo(
+        str(facts["info"]["container"]),
+        float(facts["info"]["duration"]),
+        None if facts["info"]["video"] is None else VideoInfo(**facts["info"]["video"]),
+        None if facts["info"]["audio"] is None else AudioInfo(**facts["info"]["audio"]),
+    )
+    fits = all(stream is None or stream.is_exact for stream in streams)
+    agree = (video is None or info.video is not None) and (audio is None or info.audio is not None)
+    if not (fits and agree and number and (a, b, c, d) in _MATRICES and _plausible(info)):
+        return None
+    return PacketTable(size, int(facts["streams"]), info, (a, b, c, d), video, audio)
+
+
+_MATRICES = {(a, 0, 0, d) for a in (-1, 1) for d in (-1, 1)} | {(0, b, c, 0) for b in (-1, 1) for c in (-1, 1)}
+
+
+def _plausible(info: MediaInfo) -> bool:
+    """Whether the numbers are of a kind that the rest of the program may rely on."""
+    numbers: list[Any] = [info.duration]
+    if video := info.video:
+        numbers += [video.start, video.duration, video.fps]
+        if not (type(video.width) is type(video.height) is int and min(video.width, video.height) > 0):
+            return False
+        if not (isinstance(video.codec, str) and video.rotation in (0, 90, 180, 270) and type(video.variable) is bool):
+            return False
+    if audio := info.audio:
+        numbers += [audio.start, audio.duration]
+        if not (type(audio.sample_rate) is type(audio.channels) is int and min(audio.sample_rate, audio.channels) > 0):
+            return False
+        if not isinstance(audio.codec, str):
+            return False
+    return all(type(number) in (int, float) and abs(number) < 1e9 for number in numbers)
+
+
+def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints]) -> StreamPackets:
+    stamp, duration, skip, trim, flags, check = columns
+    coding = told["coding"]
+    width, height = coding["size"]
+    if coding["decoder"] not in DECODERS or len({len(offset), *(len(column) for column in columns)}) != 1:
+        raise ValueError(coding["decoder"])
+    track = Track(
+        int(told["index"]),
+        Fraction(*told["tick"]),
+        Fraction(*told["zero"]),
+        float(told["start"]),
+        float(told["end"]),
+        bool(told["exact"]),
+    )
+    return StreamPackets(
+        Coding(
+            str(coding["codec"]),
+            str(coding["decoder"]),
+            base64.b64decode(coding["extradata"]),
+            str(coding["tag"]),
+            (int(width), int(height)),
+            int(coding["sample_rate"]),
+            str(coding["layout"]),
+            int(coding["reorder"]),
+        ),
+        track,
+        offset,
+        size,
+        np.cumsum(stamp),
+        np.cumsum(duration),
+        skip,
+        trim,
+        flags.astype(np.uint8),
+        check.astype(np.int8).view(np.uint8),
+    )
