@@ -31,9 +31,7 @@ class Optimization:
     weight_decay: float = 0.05  # never on norms, biases and temperatures
     clip_norm: float = 1.0  # of the gradient; 0 leaves it alone
     accumulate: int = 1  # batches of gradient a step, each with its own negatives
-    chunk: int = (
-        0  # clips of a process that pass the encoders at once, in memory that does not grow with the batch; 0: all
-    )
+    chunk: int = 0  # clips of a process that pass the encoders at once, in memory that does not grow; 0: all
     ema: float = 0.0  # decay of the averaged weights that are evaluated and loaded; 0 keeps none
     precision: str = "fp32"  # or bf16: autocast; auto: bf16 where the device has arithmetic for it
     compile: bool = False
@@ -76,6 +74,7 @@ class Run:
         for name in ("evaluate_every", "seed", "workers"):
             _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
         _demand(0 < self.skip_limit <= 1, f"skip_limit is {self.skip_limit}; it is a share above 0, up to 1")
+        _demand(not (self.shard and self.optimization.chunk), "shard and chunk do not go together; leave one out")
         if self.objective.synchronous:
             self.data.demand_synchrony("the objective needs clips that are")
         encoders = self.objective.encoders

@@ -20,7 +20,7 @@ from mmssl import __version__
 from mmssl.data.atomic import write_atomically
 from mmssl.distributed import world
 from mmssl.errors import CheckpointError, UsageError
-from mmssl.run import Run
+from mmssl.run import Optimization, Run
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.known import remember
 from mmssl.training.recipe import Argument, Recipe
@@ -84,6 +84,9 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
         if not resume:
             raise UsageError(f"{folder}: holds a run already; go on with it by --resume, or give another --out")
         kept = read_run_json(folder)
+        # What an earlier version did not know of had, in effect, its default.
+        kept["optimization"] = {**asdict(Optimization()), **kept.get("optimization", {})}
+        kept["optimization"].pop("recompute", None)
         for name, value in wanted.items():
             if kept.get(name) != value:
                 raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")

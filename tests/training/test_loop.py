@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmssl.errors import CheckpointError, UsageError
+from mmssl.errors import CheckpointError, TrainingError, UsageError
 from mmssl.objective import Objective
 from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
@@ -103,6 +103,7 @@ def test_compiling_changes_no_name_of_the_checkpoint(build: Any, tmp_path: Path)
     restore(plain, tmp_path / "compiled")
 
 
+@pytest.mark.fault("R8")
 def test_one_failed_checkpoint_is_told_three_stop(
     build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +153,7 @@ def test_unreadable_recordings_are_named(build: Any, tmp_path: Path, recordings:
     assert "broken" in (tmp_path / "run" / "skipped.jsonl").read_text()
 
 
+@pytest.mark.fault("R11")
 def test_weights_of_another_model_are_refused(build: Any, tmp_path: Path) -> None:
     recipe: Recipe = build(steps=2)
     train(recipe.build(), tmp_path, recipe=recipe)
@@ -172,11 +174,24 @@ def test_a_folder_that_is_no_run_says_so(tmp_path: Path, build: Any) -> None:
         load_run(tmp_path)
 
 
+@pytest.mark.fault("R14")
 def test_a_device_that_is_not_there_says_so(build: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--device"):
         train(build().build(), tmp_path, device="cuda:99")
     with pytest.raises(UsageError, match="--device"):
         train(build().build(), tmp_path, device="nonsense")
+
+
+@pytest.mark.fault("R14")
+def test_a_gpu_without_room_is_one_sentence_with_what_to_do(build: Any, tmp_path: Path) -> None:
+    run: Run = build().build()
+
+    def forward(batch: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    run.objective.forward = forward  # type: ignore[method-assign, assignment]
+    with pytest.raises(TrainingError, match=r"batch_size 4: .*accumulate.*bf16, or recompute .*20\.00 GiB"):
+        train(run, tmp_path)
 
 
 @pytest.mark.gpu

@@ -125,11 +125,13 @@ def test_two_processes_equal_one(build: Any, two: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(tensor, both[name], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.fault("R1")
 def test_a_signal_to_one_stops_both_after_the_same_step(two: Path) -> None:
     assert ends(two, 1) == ["143", "143"]
     assert Checkpoints(two / "signal" / "checkpoints").steps() == [3, 4]
 
 
+@pytest.mark.fault("R6")
 def test_a_bad_loss_of_one_stops_both(two: Path) -> None:
     first, second = ends(two, 2)
     assert first == second
@@ -160,6 +162,32 @@ def test_what_was_sharded_opens_alone(two: Path, build: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("R7")
+def test_without_torchrun_the_others_end_as_well(page: Path, recordings: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**ENVIRONMENT, "WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    settings = {**SETTINGS, "batch_size": 6, "double": False, "data": str(recordings), "workers": 1}
+    command = [sys.executable, *arguments(page, recordings, tmp_path, "raise")[:-2], json.dumps(settings), "raise"]
+    started = [
+        subprocess.Popen(
+            command, env={**environment, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        for rank in range(3)
+    ]
+    start = time.perf_counter()
+    errors = [process.communicate(timeout=200)[1] for process in started]
+    assert time.perf_counter() - start < 60 + 30  # and the time to begin
+    assert all(process.returncode != 0 for process in started), errors
+    assert "an accident on process 1" in errors[1]
+    for process in started:
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)  # no worker of it is left
+
+
+@pytest.mark.slow
+@pytest.mark.fault("R7")
 def test_under_torchrun_one_that_fails_ends_all_at_once(page: Path, recordings: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += arguments(page, recordings, tmp_path, "raise")

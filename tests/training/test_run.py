@@ -9,6 +9,7 @@ from mmssl.run import Optimization, Run
 from mmssl.training.recipe import Recipe
 
 
+@pytest.mark.fault("R13")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -21,6 +22,7 @@ def test_names_the_field_that_is_out_of_range(build: Any, wrong: dict[str, Any])
         replace(build().build(), **wrong)
 
 
+@pytest.mark.fault("R13")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -39,6 +41,12 @@ def test_data_must_be_what_the_encoders_read(build: Any, wrong: dict[str, int]) 
     changed: Any = wrong
     with pytest.raises(UsageError, match=next(iter(wrong))):
         replace(run, data=replace(run.data, **changed))
+
+
+def test_what_does_not_go_together_is_refused(build: Any) -> None:
+    run: Run = build().build()
+    with pytest.raises(UsageError, match="shard and chunk"):
+        replace(run, shard=True, optimization=Optimization(chunk=2))
 
 
 def test_text_needs_captions_and_a_tokenizer(build: Any) -> None:

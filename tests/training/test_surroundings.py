@@ -1,7 +1,6 @@
 """Homes, caches and temporary folders that cannot be written, and processes that fail, from outside."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from mmssl.training.checkpoint import Checkpoints
 TRAIN = [sys.executable, "-c", "from mmssl.cli.app import main; main()", "train"]
 
 
+@pytest.mark.fault("R15")
 @pytest.mark.slow
 def test_trains_without_a_home_a_cache_or_room_for_temporary_files(
     page: Path, recordings: Path, tmp_path: Path
