@@ -52,8 +52,10 @@ class Setup:
         size = batch_size or self.batch_size
         arguments: dict[str, Argument] = {"data": str(data), "steps": steps, "batch_size": size}
         run = Recipe(RECIPES / f"{self.recipe}.py", arguments).build()
-        plan = replace(run.optimization, precision=self.precision, compile=self.compile, recompute=self.recompute)
-        return replace(run, optimization=plan, workers=workers, save_every=steps, evaluations={})
+        plan = replace(run.optimization, precision=self.precision, compile=self.compile)
+        return replace(
+            run, optimization=plan, workers=workers, save_every=steps, evaluations={}, recompute=self.recompute
+        )
 
 
 R2PLUS1D = "info_nce_audio_video"
@@ -82,7 +84,7 @@ def stepper(run: Run, device: torch.device) -> Callable[[Batch], None]:
     objective, plan = run.objective.to(device).train(), run.optimization
     if plan.precision == "bf16":
         lay_channels_last(objective)
-    if plan.recompute:
+    if run.recompute:
         recompute(objective.units())
     optimizer = make_optimizer(objective, plan)
     if plan.compile:

@@ -46,8 +46,7 @@ def identity(run: Run, fingerprint: str) -> dict[str, Any]:
         "seed": run.seed,
         "steps": run.steps,
         "batch_size": run.batch_size,
-        # Computing again instead of keeping changes memory and never a number.
-        "optimization": {name: value for name, value in asdict(run.optimization).items() if name != "recompute"},
+        "optimization": asdict(run.optimization),
         "data_fingerprint": fingerprint,
         "tokenizer": run.data.tokenizer.fingerprint() if run.data.tokenizer is not None else "",
     }
@@ -86,7 +85,6 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
         kept = read_run_json(folder)
         # What an earlier version did not know of had, in effect, its default.
         kept["optimization"] = {**asdict(Optimization()), **kept.get("optimization", {})}
-        kept["optimization"].pop("recompute", None)
         for name, value in wanted.items():
             if kept.get(name) != value:
                 raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")

@@ -95,6 +95,15 @@ def test_bfloat16_is_close_to_float32(build: Any, tmp_path: Path) -> None:
     assert last[0] == pytest.approx(last[1], rel=0.05)
 
 
+def test_bfloat16_that_is_emulated_is_told(
+    build: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for able in (True, False):
+        monkeypatch.setattr("mmssl.training.session.has_bf16", lambda device, able=able: able)
+        train(build(steps=1, precision="bf16").build(), tmp_path / str(able))
+        assert ("bf16 is emulated by this cpu" in capsys.readouterr().out) == (not able)
+
+
 @pytest.mark.slow
 def test_compiling_changes_no_name_of_the_checkpoint(build: Any, tmp_path: Path) -> None:
     recipe: Recipe = build(compile=True, steps=2)
@@ -190,7 +199,7 @@ def test_a_gpu_without_room_is_one_sentence_with_what_to_do(build: Any, tmp_path
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
     run.objective.forward = forward  # type: ignore[method-assign, assignment]
-    with pytest.raises(TrainingError, match=r"batch_size 4: .*accumulate.*bf16, or recompute .*20\.00 GiB"):
+    with pytest.raises(TrainingError, match=r"batch_size 4: .*accumulate.*bf16, or --recompute .*20\.00 GiB"):
         train(run, tmp_path)
 
 

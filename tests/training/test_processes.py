@@ -43,7 +43,7 @@ for way in ways:
     if way == "bad":
         run = replace(run, steps=20)
     if way.startswith("sharded"):
-        run = replace(run, shard=True, optimization=replace(run.optimization, recompute="recompute" in way))
+        run = replace(run, shard=True, recompute="recompute" in way)
     if way == "resumed":  # what the sharded one left after step 3 goes on whole
         import shutil
         if rank == 0:

@@ -159,10 +159,9 @@ def test_goes_on_with_a_folder_of_a_version_with_fewer_settings(build: Any, tmp_
 def test_computing_again_instead_of_keeping_may_change_on_the_way(build: Any, tmp_path: Path) -> None:
     recipe: Recipe = build(normalize=True)
     run: Run = recipe.build()
-    again = replace(run, optimization=replace(run.optimization, recompute=True))
     train(recipe.build(), tmp_path / "whole", recipe=recipe)
     with pytest.raises(SomeError):
-        train(at_step(again, 4, crash), tmp_path / "parts", recipe=recipe)
+        train(at_step(replace(run, recompute=True), 4, crash), tmp_path / "parts", recipe=recipe)
     train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
     same(tmp_path / "whole", tmp_path / "parts")
 
