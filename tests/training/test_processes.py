@@ -65,6 +65,15 @@ for way in ways:
             if way == "bad":  # the weights, so every later loss
                 run.objective.heads["audio"].weight.data.fill_(float("nan"))
 
+    if way.endswith("nan") and rank == 1:  # one batch of one process
+        usual, passes = run.objective.forward, iter(range(1, 1000))
+
+        def forward(batch):
+            if next(passes) == 4:
+                batch.audio.fill_(float("nan"))
+            return usual(batch)
+
+        run.objective.forward = forward
     run.objective.after_step = after_step
     try:
         train(run, Path(folder) / way, recipe=recipe, resume=way in ("resumed", "sharded-again"))
@@ -84,7 +93,7 @@ def arguments(page: Path, data: Path, folder: Path, *ways: str) -> list[str]:
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-WAYS = ("go", "signal", "bad", "sharded", "sharded-recompute", "resumed", "sharded-again")
+WAYS = ("go", "signal", "bad", "sharded", "sharded-recompute", "resumed", "sharded-again", "nan", "sharded-nan")
 
 
 @pytest.fixture(scope="module")
@@ -140,17 +149,32 @@ def test_a_bad_loss_of_one_stops_both(two: Path) -> None:
     assert len(re.findall(r"clip\d", first)) == SETTINGS["batch_size"] // 2 * SETTINGS["accumulate"]
 
 
-@pytest.mark.parametrize("way", ["sharded", "sharded-recompute", "resumed", "sharded-again"])
-def test_sharded_equals_whole_in_losses_weights_moments_and_averages(two: Path, way: str) -> None:
+@pytest.mark.fault("R6")
+def test_a_bad_batch_of_one_is_left_out_by_both(two: Path) -> None:
+    assert ends(two, WAYS.index("nan")) == ["end", "end"]
+    assert [str(loss) == "nan" for loss in losses(two / "nan")] == [False, True, False, False, False, False]
+    checkpoint = Checkpoints(two / "nan" / "checkpoints").read(6)
+    assert checkpoint.facts["left_out"] == [2]
+    assert all(tensor.isfinite().all() for part in checkpoint.parts.values() for tensor in part.values())
+
+
+@pytest.mark.parametrize(
+    ("way", "whole"),
+    [
+        ("sharded", "go"), ("sharded-recompute", "go"), ("resumed", "go"), ("sharded-again", "go"),
+        ("sharded-nan", "nan"),
+    ],
+)  # fmt: skip
+def test_sharded_equals_whole_in_losses_weights_moments_and_averages(two: Path, way: str, whole: str) -> None:
     assert ends(two, WAYS.index(way)) == ["end", "end"]
-    assert losses(two / way) == pytest.approx(losses(two / "go"), rel=1e-6)
-    one, both = (Checkpoints(two / folder / "checkpoints").read(6).parts for folder in ("go", way))
+    assert losses(two / way) == pytest.approx(losses(two / whole), rel=1e-6, nan_ok=True)
+    one, both = (Checkpoints(two / folder / "checkpoints").read(6).parts for folder in (whole, way))
     assert one.keys() == both.keys() == {"model", "optimizer", "ema"}
     for part, tensors in one.items():
         assert tensors.keys() == both[part].keys()
         for name, tensor in tensors.items():
             torch.testing.assert_close(tensor, both[part][name], rtol=1e-6, atol=1e-9)
-    measured = [json.loads((two / folder / "metrics.jsonl").read_text().splitlines()[-1]) for folder in ("go", way)]
+    measured = [json.loads((two / folder / "metrics.jsonl").read_text().splitlines()[-1]) for folder in (whole, way)]
     assert measured[1] == pytest.approx(measured[0], rel=1e-6)
 
 
