@@ -170,9 +170,9 @@ def _prepared(run: Run, device: torch.device) -> Objective | None:
     objective, whole = run.objective, None
     if world() > 1:
         share_statistics(objective, device)
-    if _half(run, device):
-        lay_channels_last(objective)
     divided = run.shard and world() > 1
+    if _half(run, device) and not divided:  # `fully_shard` takes weights in the usual order alone
+        lay_channels_last(objective)
     if divided and rank() == 0 and run.evaluations:
         whole = copy.deepcopy(objective).cpu()
     if run.recompute:
