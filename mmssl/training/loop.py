@@ -74,7 +74,7 @@ def _memory_named(run: Run) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"the GPU's memory is full at batch_size {run.batch_size}: take a smaller batch (accumulate keeps the step "
-            f"as large), fewer frames or pixels, precision bf16, or recompute ({str(error).splitlines()[0]})"
+            f"as large), fewer frames or pixels, precision bf16, or --recompute ({str(error).splitlines()[0]})"
         ) from error
 
 

@@ -170,12 +170,12 @@ def _prepared(run: Run, device: torch.device) -> Objective | None:
     objective, whole = run.objective, None
     if world() > 1:
         share_statistics(objective, device)
-    if _half(run, device):
-        lay_channels_last(objective)
     divided = run.shard and world() > 1
+    if _half(run, device) and not divided:  # `fully_shard` takes weights in the usual order alone
+        lay_channels_last(objective)
     if divided and rank() == 0 and run.evaluations:
         whole = copy.deepcopy(objective).cpu()
-    if run.optimization.recompute:
+    if run.recompute:
         recompute(objective.units())
     if divided:
         shard(objective, device)
@@ -212,6 +212,9 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     if plan.compile:
         # In place: a wrapper would put its own name into every key of the checkpoint.
         objective.compile()
+    emulated: tuple[str, ...] = ()
+    if plan.precision == "bf16" and not has_bf16(device):
+        emulated = (f"warning: precision bf16 is emulated by this {device.type}, far slower than fp32; give auto",)
     skipped = Skipped(folder, run.skip_limit)
     return Session(
         run=run,
@@ -226,5 +229,5 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
         start=begin.step,
         left_out=begin.left_out,
         facts=facts,
-        notes=begin.notes,
+        notes=(*emulated, *begin.notes),
     )

@@ -67,6 +67,7 @@ def test_numbers_come_one_step_late_as_means_of_the_steps_batches() -> None:
     assert readings.flush() is None
 
 
+@pytest.mark.fault("R1")
 def test_the_second_signal_ends_at_once() -> None:
     program = """
 import os, signal
