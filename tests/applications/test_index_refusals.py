@@ -32,7 +32,7 @@ def moments(count: int, seed: int, dim: int = DIM) -> Moments:
 
 
 def query(dim: int = DIM) -> Tensor:
-    return torch.ones(dim) / dim**0.5
+    return torch.full((dim,), dim**-0.5)
 
 
 @contextmanager
