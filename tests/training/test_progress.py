@@ -72,7 +72,7 @@ def test_numbers_come_one_step_late_as_means_of_the_steps_batches() -> None:
 
 
 def test_tensorboard_reads_the_curves(tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
     with closing(Board(tmp_path / "tensorboard")) as board:
         for step, value in ((1, 1.5), (2, math.nan), (3, 0.25)):
