@@ -1,11 +1,15 @@
 import io
+import math
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import torch
 
+from mmssl.training.board import Board
 from mmssl.training.measures import measures, table
 from mmssl.training.progress import Pace, Progress
 from mmssl.training.readings import Readings
@@ -65,6 +69,18 @@ def test_numbers_come_one_step_late_as_means_of_the_steps_batches() -> None:
     assert last.fault == "the loss is 1.0, but the norm of its gradient inf, for clips c"
     assert (last.recent, readings.left_out) == (1, [2])
     assert readings.flush() is None
+
+
+def test_tensorboard_reads_the_curves(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+
+    with closing(Board(tmp_path / "tensorboard")) as board:
+        for step, value in ((1, 1.5), (2, math.nan), (3, 0.25)):
+            board.scalar("train/loss", value, step)
+    found = EventAccumulator(str(tmp_path / "tensorboard"))
+    found.Reload()
+    points = [(event.step, event.value) for event in found.Scalars("train/loss")]
+    assert points == [(1, 1.5), (2, pytest.approx(math.nan, nan_ok=True)), (3, 0.25)]
 
 
 @pytest.mark.fault("R1")
