@@ -24,6 +24,7 @@ ENTRY = (
 )
 
 
+@pytest.mark.fault("R8")
 def test_a_full_disk_under_the_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = LocalIndex(tmp_path, "m")
 
@@ -39,6 +40,7 @@ def test_a_full_disk_under_the_vectors(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(LocalIndex(tmp_path)) == 1
 
 
+@pytest.mark.fault("R8")
 def test_a_full_disk_under_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = LocalIndex(tmp_path, "m")
     connect = sqlite3.connect
@@ -71,6 +73,7 @@ class _Failing:
         return broken if name == self._at else getattr(self._client, name)
 
 
+@pytest.mark.fault("R16")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -91,6 +94,7 @@ def test_a_server_that_fails_half_way(fault: Exception, monkeypatch: pytest.Monk
     assert len(index) == 1
 
 
+@pytest.mark.fault("R16")
 def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     fault = ResponseHandlingException(httpx.ConnectError("refused"))
     monkeypatch.setattr("qdrant_client.QdrantClient", lambda **_: _Failing(fault, "get_collections"))

@@ -152,6 +152,7 @@ def test_table_note_and_sheet(index: Path, tmp_path: Path, monkeypatch: pytest.M
     assert Image.open(sheet).width > 500
 
 
+@pytest.mark.fault("R17")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -170,6 +171,7 @@ def test_wrong_questions_are_told_at_once(words: list[str], message: str) -> Non
     assert message in done.stderr
 
 
+@pytest.mark.fault("R17")
 def test_what_is_missing_is_named(index: Path, films: Path, tmp_path: Path) -> None:
     assert "make one with: mmssl index" in mmssl("search", tmp_path, "ball").stderr
     done = mmssl("search", index, "--audio", tmp_path / "gone.wav")
@@ -178,6 +180,7 @@ def test_what_is_missing_is_named(index: Path, films: Path, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.fault("R16")
 def test_another_run_is_refused(run: Path, films: Path, index: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
     made_by = Recipe(run.parent / "tiny.py", {"data": str(films), "seed": 1})
@@ -204,6 +207,7 @@ def rows(place: Path) -> dict[tuple[str, float, float, str], list[torch.Tensor]]
     }
 
 
+@pytest.mark.fault("R2", "R16")
 def test_killed_half_way_and_called_again(run: Path, films: Path, index: Path, tmp_path: Path) -> None:
     place = tmp_path / "index"
     words = ["index", str(run), str(films), "--out", str(place), "--save-every", "0", "--device", "cpu"]

@@ -79,6 +79,7 @@ def test_batches_outlive_their_workers(open_films: OpenFilms, film: Film) -> Non
     assert alike([batch], list(itertools.islice(stream(clips), 1)))
 
 
+@pytest.mark.fault("M21", "R4", "R5")
 @pytest.mark.parametrize(("trouble", "fault"), [("stuck", Fault.TIMEOUT), ("crash", Fault.CORRUPT)])
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_recording_that_ends_its_worker_counts_as_unreadable(
@@ -98,6 +99,7 @@ def test_a_recording_that_ends_its_worker_counts_as_unreadable(
     assert (ledger.clips, ledger.failures) == (plain.clips, plain.failures)
 
 
+@pytest.mark.fault("R4")
 def test_workers_that_are_killed_are_replaced_three_times(
     open_films: OpenFilms, film: Film, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -117,6 +119,7 @@ def test_workers_that_are_killed_are_replaced_three_times(
         list(itertools.islice(batches, 6))
 
 
+@pytest.mark.fault("R5")
 def test_a_worker_that_is_slow_but_moves_is_left_alone(
     open_films: OpenFilms, film: Film, monkeypatch: pytest.MonkeyPatch
 ) -> None:
