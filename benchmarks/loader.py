@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--index", type=int, default=1_000_000, help="clips, for start")
     parser.add_argument("--films", type=int, default=16, help="that are made, for whole")
     parser.add_argument("--clips", type=int, default=64, help="a round, for whole")
-    parser.add_argument("--steps", type=int, default=4, help="for wait")
+    parser.add_argument("--steps", type=int, default=3, help="for wait")
     parser.add_argument("--shards", type=Path, help="folder, for whole")
     parser.add_argument("--packed", type=Path, help="folder of the same, re-encoded")
     asked = parser.parse_args()

@@ -9,6 +9,8 @@ import math
 import mmap
 import weakref
 from collections import deque
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -42,21 +44,21 @@ class Ring:
             for _ in range(MAKING + LENT)
         ]
         self.free = deque(range(len(self._maps)))  # places that nobody writes or reads
-        self._readers = [0] * len(self._maps)
+        self._lent = set[int]()
 
     def memory(self, place: int) -> Memory:
         """To write into."""
         return shown({name: torch.from_numpy(array) for name, array in self._arrays(place).items()})
 
     def lend(self, place: int, rows: int) -> Memory | None:
-        """The first rows, to read for as long as somebody likes; None when too many are lent."""
-        if sum(map(bool, self._readers)) >= LENT:
+        """The first rows, to read for as long as somebody likes; None when too many are lent, or there is no memory."""
+        if not self._layout or len(self._lent) >= LENT:
             return None
-        arrays = {name: array[:rows] for name, array in self._arrays(place).items()}
-        self._readers[place] = len(arrays)
+        arrays, back = {name: array[:rows] for name, array in self._arrays(place).items()}, count(1)
+        self._lent.add(place)
         for array in arrays.values():
             # A tensor keeps its array as long as anything looks at its memory, be it a part of it or a gradient.
-            weakref.finalize(array, self._returned, place).atexit = False
+            weakref.finalize(array, self._returned, place, back, len(arrays)).atexit = False
         return shown({name: torch.from_numpy(array) for name, array in arrays.items()})
 
     def _arrays(self, place: int) -> dict[str, NDArray[Any]]:
@@ -65,7 +67,8 @@ class Ring:
             for name, (shape, dtype) in self._layout.items()
         }
 
-    def _returned(self, place: int) -> None:
-        self._readers[place] -= 1
-        if not self._readers[place]:
+    def _returned(self, place: int, back: Iterator[int], arrays: int) -> None:
+        # Any thread may let go of an array, and in the middle of this; each step of it is one for the interpreter.
+        if next(back) == arrays:
+            self._lent.discard(place)
             self.free.append(place)

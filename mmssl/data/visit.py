@@ -107,13 +107,11 @@ class Visit:
             return [(empty, torch.from_numpy(row)) for row in times]
         ascending = np.argsort(times, axis=None, kind="stable")
         frames = media.frames(times.ravel()[ascending].tolist(), (pixels, pixels))
-        shown, places = frames.pixels, frames.times
-        if (np.diff(ascending) != 1).any():
-            back = np.argsort(ascending)
-            shown, places = shown[back], places[back]
+        rows = np.argsort(ascending).reshape(times.shape)
+        # Windows that do not overlap are slices of what came; others are gathered.
+        parts = [slice(row[0], row[-1] + 1) if row[-1] - row[0] + 1 == count else row for row in rows]
         return [
-            (as_batch(torch.from_numpy(shown[at : at + count])), torch.from_numpy(places[at : at + count]))
-            for at in range(0, len(places), count)
+            (as_batch(torch.from_numpy(frames.pixels[part])), torch.from_numpy(frames.times[part])) for part in parts
         ]
 
     def _sounds(

@@ -71,6 +71,12 @@ def test_a_gradient_holds_what_it_needs(open_films: OpenFilms, film: Film) -> No
     assert torch.allclose(weight.grad, expected)  # type: ignore[arg-type]
 
 
+def test_words_alone_need_no_memory(open_films: OpenFilms, film: Film) -> None:
+    clips = open_films([film()] * 8, frames=0, sample_rate=0)
+    expected = list(itertools.islice(stream(clips), 12))
+    assert alike(list(itertools.islice(stream(clips, workers=2), 12)), expected)
+
+
 def test_batches_outlive_their_workers(open_films: OpenFilms, film: Film) -> None:
     clips = open_films([film()] * 8)
     batches = stream(clips, workers=1)
