@@ -193,7 +193,7 @@ def _encoder(made: Any, picture: Any, first: Any, profile: Profile) -> Any:
     stream = made.add_stream(profile.encoder, rate=rate, options=dict(profile.options))
     context = stream.codec_context
     context.width, context.height = profile.size(first.width, first.height)
-    context.pix_fmt = first.format.name if first.format.name in profile.formats else profile.formats[0]
+    context.pix_fmt = _pixels(first, profile)
     context.gop_size = profile.gop
     context.time_base = stream.time_base = picture.time_base
     # One thread: the bytes do not depend on the machine, and the processes of a pack use every core.
@@ -209,24 +209,26 @@ def _encoder(made: Any, picture: Any, first: Any, profile: Profile) -> Any:
     return stream
 
 
+def _pixels(first: Any, profile: Profile) -> str:
+    return str(first.format.name) if first.format.name in profile.formats else profile.formats[0]
+
+
 class _Fitter:
     """Frames as the encoder takes them."""
 
     def __init__(self, first: Any, profile: Profile) -> None:
         self._given, self._size = (first.width, first.height), profile.size(first.width, first.height)
-        self._profile, self._reformatter = profile, VideoReformatter()
+        self._pixels, self._reformatter = _pixels(first, profile), VideoReformatter()
+        self._colors: dict[str, Any] = {}
+        if profile.jpeg_colors:
+            self._colors = {"dst_colorspace": Colorspace.ITU601, "dst_color_range": ColorRange.JPEG}
 
     def __call__(self, frame: Any) -> Any:
         """Scaled and converted, without what the old encoder thought of it."""
         if (frame.width, frame.height) != self._given:
             raise NotTranscoded("its pictures change their size")
-        keeps = frame.format.name in self._profile.formats
-        colors: dict[str, Any] = {}
-        if self._profile.jpeg_colors:
-            colors = {"dst_colorspace": Colorspace.ITU601, "dst_color_range": ColorRange.JPEG}
         fitted = self._reformatter.reformat(
-            frame, *self._size, frame.format.name if keeps else self._profile.formats[0],
-            interpolation=Interpolation.BICUBIC, threads=1, **colors,
-        )  # fmt: skip
+            frame, *self._size, self._pixels, interpolation=Interpolation.BICUBIC, threads=1, **self._colors
+        )
         fitted.pict_type = PictureType.NONE
         return fitted
