@@ -30,7 +30,7 @@ from mmssl.run import Run
 from mmssl.training.layout import lay_channels_last
 from mmssl.training.loop import train
 from mmssl.training.optimizer import make_optimizer
-from mmssl.training.processes import find_device
+from mmssl.training.processes import find_device, leaving_cores
 from mmssl.training.recipe import Argument, Recipe
 from mmssl.training.recompute import recompute
 
@@ -182,7 +182,8 @@ def main() -> None:
         if asked.data is None:
             synthesize(Path(folder), asked.clips, splits={"train": 1}, world=World(), workers=asked.workers)
         for name in asked.setups:
-            rows.append(measure(name, asked.data or Path(folder) / "train", device, asked))
+            with leaving_cores(asked.workers):  # as `mmssl train` does
+                rows.append(measure(name, asked.data or Path(folder) / "train", device, asked))
             print(markdown(rows[-1:]), flush=True)
             write(asked.out, facts, rows)
     print(f"on {facts['device']}; {asked.out.with_suffix('.md')} has the table")
