@@ -15,7 +15,6 @@ import argparse
 import importlib
 import os
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,10 @@ from av.error import FFmpegError
 
 from benchmarks import loader_start, loader_streams, loader_transport, loader_whole
 from benchmarks.machine import setting
+from benchmarks.natural_films import encode
 from benchmarks.tables import Row, markdown, write
 from mmssl.data.pack import pack
+from mmssl.data.reencode_profiles import FAST
 from mmssl.data.synthetic.generate import World, synthesize
 
 COLUMNS = (
@@ -45,17 +46,19 @@ PARTS = ("bytes", "server", "transport", "start", "whole", "wait")
 
 
 def films(folder: Path, count: int, gop: int) -> str:
-    """Films of ten seconds, 256 x 256; what they show."""
+    """Films of ten seconds, 256 x 256; what they are."""
     folder.mkdir()
     real = Path(os.environ.get("MMSSL_REALDATA", "../shared/realdata")) / "av"
     sources = [path for name in ("vggsound", "vas", "difffoley") for path in sorted((real / name).glob("*.mp4"))]
-    for path in sources[:count]:
-        try:
-            loader_whole.natural(path, folder / f"{path.parent.name}-{path.stem}.mp4", gop)
-        except (FFmpegError, IndexError):
-            (folder / f"{path.parent.name}-{path.stem}.mp4").unlink(missing_ok=True)  # it has no sound or no picture
+    for path in sources:
+        film = folder / f"{path.parent.name}-{path.stem}.mp4"
+        if len(list(folder.iterdir())) < count:
+            try:
+                encode(path, film, (256, 256), gop)
+            except (FFmpegError, IndexError):
+                film.unlink(missing_ok=True)  # it has no sound, or pictures that do not decode
     if sources:
-        return f"natural, 256 px, GOP {gop}"
+        return f"real clips, 256 px, GOP {gop}"
     synthesize(folder, count, world=World(pixels=256, seconds=10.0), splits={"all": 1})
     return "synthetic, 256 px"
 
@@ -67,16 +70,12 @@ def whole(folder: Path, asked: argparse.Namespace) -> list[Row]:
         return loader_whole.measure(asked.shards.name, folders, None, asked.clips, asked.rounds)
     rows: list[Row] = []
     for gop in (48, 250):
-        files = folder / f"films-{gop}"
-        name = films(files, asked.films, gop)
-        folders = {"as is": folder / f"as-is-{gop}"}
-        pack(str(files), folders["as is"], workers=1)
-        if find_spec("mmssl.data.reencode_profiles"):
-            folders["packed fast"] = folder / f"fast-{gop}"
-            profiles: Any = importlib.import_module("mmssl.data.reencode_profiles")
-            again: Any = pack
-            again(str(files), folders["packed fast"], workers=1, reencode=profiles.FAST)
-        rows += loader_whole.measure(name, folders, files, asked.clips, asked.rounds)
+        source = folder / f"films-{gop}"
+        name = films(source, asked.films, gop)
+        folders = {"as is": folder / f"as-is-{gop}", "packed fast": folder / f"fast-{gop}"}
+        pack(str(source), folders["as is"], workers=1)
+        pack(str(source), folders["packed fast"], workers=1, reencode=FAST)
+        rows += loader_whole.measure(name, folders, source, asked.clips, asked.rounds)
     return rows
 
 

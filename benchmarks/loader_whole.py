@@ -3,7 +3,6 @@
 import importlib
 import io
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,32 +26,6 @@ FRAMES, PIXELS, SECONDS, RATE, BATCH, VISIT = 16, 224, 1.28, 16_000, 8, 8
 PEER = "webdataset + decord + torchcodec + torchaudio"
 
 Sample = tuple[Tensor, Tensor]  # [T, 3, H, W] uint8, [T', F]
-
-
-def natural(source: Path, target: Path, gop: int) -> None:
-    """Ten seconds at most of a film at 256 x 256, as a common encoder leaves them; its sound as AAC."""
-    with av.open(str(source)) as film, av.open(str(target), "w") as out:
-        options = {"preset": "medium", "crf": "23", "g": str(gop)}
-        video = out.add_stream("libx264", rate=25, options=options)
-        video.width = video.height = 256
-        video.pix_fmt, video.time_base = "yuv420p", Fraction(1, 25)
-        audio = out.add_stream("aac", rate=44_100, layout="stereo")
-        converter, due = av.AudioResampler("fltp", "stereo", 44_100), 0
-        for frame in film.decode(film.streams.video[0], film.streams.audio[0]):
-            if (frame.time or 0.0) >= 10.0:
-                continue
-            if isinstance(frame, av.AudioFrame):
-                for piece in converter.resample(frame):
-                    piece.pts = None
-                    out.mux(audio.encode(piece))
-                continue
-            picture = frame.reformat(256, 256, "yuv420p")
-            while frame.time is not None and due / 25 <= frame.time:
-                picture.pts, picture.time_base, due = due, Fraction(1, 25), due + 1
-                picture.pict_type = av.video.frame.PictureType.NONE
-                out.mux(video.encode(picture))
-        out.mux(video.encode())
-        out.mux(audio.encode())
 
 
 def _features() -> MelSpectrogram:

@@ -5,8 +5,8 @@ python -m benchmarks.training --setups quickstart --steps 4 --batch-size 8
 
 Two figures a setup. "fed": the real loop with files, workers, optimizer and log, as `mmssl train` runs it, over the
 synthetic world. "compute": the same step on one batch that is on the device already: what the loop could reach if data
-cost nothing. MFU is the compute figure's share of the device's data sheet in bf16, counting forward and backward
-multiplications of matrices and convolutions as they are run.
+cost nothing; in bf16 convolutions lie channels last, as the loop lays them. MFU is the compute figure's share of the
+device's data sheet in bf16, counting forward and backward multiplications of matrices and convolutions as they are run.
 """
 
 import argparse
@@ -27,10 +27,12 @@ from mmssl.batch import Batch
 from mmssl.data.loader import training_batches
 from mmssl.data.synthetic.generate import World, synthesize
 from mmssl.run import Run
+from mmssl.training.layout import lay_channels_last
 from mmssl.training.loop import train
 from mmssl.training.optimizer import make_optimizer
 from mmssl.training.processes import find_device
 from mmssl.training.recipe import Argument, Recipe
+from mmssl.training.recompute import recompute
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -42,8 +44,8 @@ class Setup:
     recipe: str
     batch_size: int
     precision: str = "bf16"
-    channels_last: bool = False  # of the 3-D convolutions
     compile: bool = False
+    recompute: bool = False
 
     def build(self, data: Path, steps: int, batch_size: int, workers: int) -> Run:
         """The run, from the recipe as users get it."""
@@ -51,9 +53,9 @@ class Setup:
         arguments: dict[str, Argument] = {"data": str(data), "steps": steps, "batch_size": size}
         run = Recipe(RECIPES / f"{self.recipe}.py", arguments).build()
         plan = replace(run.optimization, precision=self.precision, compile=self.compile)
-        if self.channels_last:
-            run.objective.encoders["video"].to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        return replace(run, optimization=plan, workers=workers, save_every=steps, evaluations={})
+        return replace(
+            run, optimization=plan, workers=workers, save_every=steps, evaluations={}, recompute=self.recompute
+        )
 
 
 R2PLUS1D = "info_nce_audio_video"
@@ -63,9 +65,8 @@ SETUPS: dict[str, Setup] = {
     "quickstart bf16 compile": Setup("quickstart", 64, compile=True),
     "R(2+1)D-18 16x112 fp32": Setup(R2PLUS1D, 64, "fp32"),
     "R(2+1)D-18 16x112 bf16": Setup(R2PLUS1D, 64),
-    "R(2+1)D-18 16x112 bf16 channels_last_3d": Setup(R2PLUS1D, 64, channels_last=True),
+    "R(2+1)D-18 16x112 bf16 recompute": Setup(R2PLUS1D, 64, recompute=True),
     "R(2+1)D-18 16x112 bf16 compile": Setup(R2PLUS1D, 64, compile=True),
-    "R(2+1)D-18 16x112 bf16 channels_last_3d compile": Setup(R2PLUS1D, 64, channels_last=True, compile=True),
 }
 
 
@@ -81,6 +82,10 @@ def fed(run: Run, device: torch.device, warm: int) -> dict[str, float]:
 def stepper(run: Run, device: torch.device) -> Callable[[Batch], None]:
     """One step of training, without log and data."""
     objective, plan = run.objective.to(device).train(), run.optimization
+    if plan.precision == "bf16":
+        lay_channels_last(objective)
+    if run.recompute:
+        recompute(objective.units())
     optimizer = make_optimizer(objective, plan)
     if plan.compile:
         objective.compile()
@@ -96,10 +101,18 @@ def stepper(run: Run, device: torch.device) -> Callable[[Batch], None]:
     return step
 
 
-def wait(device: torch.device) -> None:
-    """Until the GPU has done all that it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def spent(device: torch.device, work: Callable[[], None]) -> float:
+    """Seconds of something: between two events on the GPU, whatever the processor does meanwhile, or of the clock."""
+    if device.type != "cuda":
+        begin = time.perf_counter()
+        work()
+        return time.perf_counter() - begin
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    start.record()
+    work()
+    end.record()
+    end.synchronize()
+    return float(start.elapsed_time(end)) / 1000
 
 
 def flops(run: Run, batch: Batch) -> int:
@@ -114,14 +127,9 @@ def flops(run: Run, batch: Batch) -> int:
 
 def compute(run: Run, device: torch.device, batch: Batch, steps: int, warm: int) -> float:
     """Clips a second of the step alone, the median step."""
-    step, spent = stepper(run, device), list[float]()
-    for _ in range(warm + steps):
-        wait(device)
-        begin = time.perf_counter()
-        step(batch)
-        wait(device)
-        spent.append(time.perf_counter() - begin)
-    return len(batch) / statistics.median(spent[warm:])
+    step = stepper(run, device)
+    seconds = [spent(device, lambda: step(batch)) for _ in range(warm + steps)]
+    return len(batch) / statistics.median(seconds[warm:])
 
 
 def measure(name: str, data: Path, device: torch.device, asked: argparse.Namespace) -> Row:

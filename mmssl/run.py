@@ -31,13 +31,10 @@ class Optimization:
     weight_decay: float = 0.05  # never on norms, biases and temperatures
     clip_norm: float = 1.0  # of the gradient; 0 leaves it alone
     accumulate: int = 1  # batches of gradient a step, each with its own negatives
-    chunk: int = (
-        0  # clips of a process that pass the encoders at once, in memory that does not grow with the batch; 0: all
-    )
+    chunk: int = 0  # clips of a process that pass the encoders at once, in memory that does not grow; 0: all
     ema: float = 0.0  # decay of the averaged weights that are evaluated and loaded; 0 keeps none
     precision: str = "fp32"  # or bf16: autocast; auto: bf16 where the device has arithmetic for it
     compile: bool = False
-    recompute: bool = False  # features of the encoders' blocks in the backward pass instead of keeping them
 
     def __post_init__(self) -> None:
         for name in ("lr", "accumulate"):
@@ -45,7 +42,6 @@ class Optimization:
         for name in ("warmup", "weight_decay", "clip_norm", "chunk"):
             _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
         _demand(0 <= self.ema < 1, f"ema is {self.ema}; it must be at least 0 and below 1")
-        _demand(not (self.compile and self.recompute), "compile decides itself what to keep; leave recompute out")
         _demand(self.precision in ("fp32", "bf16", "auto"), f"precision is {self.precision!r}; give fp32, bf16 or auto")
 
 
@@ -68,6 +64,7 @@ class Run:
     seed: int = 0
     workers: int = 2
     shard: bool = False  # weights, gradients and moments divided among the processes instead of held by each
+    recompute: bool = False  # features of the encoders' blocks in the backward pass instead of keeping them
     skip_limit: float = 0.05  # share of clips tried that may be unreadable before the run stops
 
     def __post_init__(self) -> None:
@@ -76,6 +73,9 @@ class Run:
         for name in ("evaluate_every", "seed", "workers"):
             _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
         _demand(0 < self.skip_limit <= 1, f"skip_limit is {self.skip_limit}; it is a share above 0, up to 1")
+        plan = self.optimization
+        _demand(not (self.shard and plan.chunk), "shard and chunk do not go together; leave one out")
+        _demand(not (self.recompute and plan.compile), "compile decides itself what to keep; leave recompute out")
         if self.objective.synchronous:
             self.data.demand_synchrony("the objective needs clips that are")
         encoders = self.objective.encoders

@@ -63,7 +63,7 @@ def recipe(
         ),
         steps=steps,
         batch_size=batch_size,
-        optimization=Optimization(lr=lr, weight_decay=1e-5, precision="bf16"),
+        optimization=Optimization(lr=lr, weight_decay=1e-5, precision="auto"),
         evaluations={"held-out": Retrieval(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=5000,
         seed=seed,

@@ -57,7 +57,7 @@ def recipe(
         objective=InfoNCE(video=image, text=ClipText(model, pretrained or None), dim=0, temperature=0.01),
         steps=steps,
         batch_size=batch_size,
-        optimization=Optimization(lr=lr, warmup=steps // 20, precision="bf16"),
+        optimization=Optimization(lr=lr, warmup=steps // 20, precision="auto"),
         evaluations={"held-out": Retrieval(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=1000,
         seed=seed,

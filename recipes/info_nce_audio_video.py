@@ -58,7 +58,7 @@ def recipe(
         ),
         steps=steps,
         batch_size=batch_size,
-        optimization=Optimization(lr=lr, warmup=steps // 20, precision="bf16", compile=compile),
+        optimization=Optimization(lr=lr, warmup=steps // 20, precision="auto", compile=compile),
         evaluations={"held-out": Retrieval(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=5000,
         seed=seed,

@@ -3,9 +3,9 @@
 import os
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -21,7 +21,8 @@ torch.set_num_threads(1)
 # Model hubs are never reached from a test.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Nor is what is cached of a user's own files.
-os.environ["MMSSL_CACHE"] = tempfile.mkdtemp(prefix="mmssl-tests-")
+_CACHE = tempfile.TemporaryDirectory(prefix="mmssl-tests-")
+os.environ["MMSSL_CACHE"] = _CACHE.name
 
 FAULTS = Path(__file__).parent / "faults" / "list.toml"
 
@@ -41,6 +42,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if fault not in known:
                 raise pytest.UsageError(f"{item.nodeid}: no fault {fault!r} in {FAULTS}; add what must happen there")
             item.user_properties.append(("fault", fault))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Printed names that are not UTF-8 leave a process of pytest-xdist as escapes; as they are they would end it."""
+    return _escaped((yield))
+
+
+def _escaped(told: Any) -> Any:
+    if isinstance(told, str):
+        return told.encode("utf-8", "backslashreplace").decode()
+    if isinstance(told, dict):
+        return {key: _escaped(value) for key, value in told.items()}
+    return type(told)(map(_escaped, told)) if isinstance(told, list | tuple) else told
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmssl.applications.moments import IndexedRecording, Moments
 from mmssl.batch import Batch, Modality
+from mmssl.errors import EvaluationError
 from mmssl.objective import Objective
 
 
@@ -61,7 +62,11 @@ class Bulk:
             self._embed(modality)
 
     def flush(self) -> None:
-        """Give the owners all that is theirs."""
+        """Give the owners all that is theirs.
+
+        Raises:
+            EvaluationError: a vector is not finite.
+        """
         for modality in list(self._waiting):
             self._embed(modality)
 
@@ -75,4 +80,10 @@ class Bulk:
         ]
         vectors = torch.split(torch.cat(parts), [len(rows) for _, rows in waiting])
         for (owner, _), rows in zip(waiting, vectors, strict=True):
+            # In an index NaN says that a moment lacks the modality, which would not be true.
+            if not rows.isfinite().all():
+                raise EvaluationError(
+                    f"{owner.recording.name}: the model's vector of its {modality} is not finite; look at the run, or "
+                    "leave this recording out"
+                )
             owner.rows.setdefault(modality, []).append(rows)

@@ -11,6 +11,7 @@ from mmssl.applications.best import Best, Part, Questions
 from mmssl.applications.fusion import SAMPLE, Scales, gain
 from mmssl.applications.nearest import Nearest
 from mmssl.batch import Modality
+from mmssl.errors import UsageError
 
 LEAST_RECALL = 0.95  # an approximate search that finds less than this of what is true is not used
 # Moments that each modality gives at least, before their scores are joined: the best in both is the very best in none.
@@ -71,12 +72,20 @@ class Ranking:
 
         Returns:
             scores `[k]`, which index each is of `[k]`, and its segment and row there `[k, 2]`.
+
+        Raises:
+            UsageError: the query is not as long as the vectors.
         """
         nothing = torch.empty(0), torch.empty(0, dtype=torch.long), torch.empty(0, 2, dtype=torch.long)
         total = int(self._starts[-1])
         if not total:
             return nothing
         wanted = query.float().cpu()
+        for dim in {index.parts[modalities[0]].vectors.dim for index in self._indexes if len(index.places)}:
+            if len(wanted) != dim:
+                raise UsageError(
+                    f"the question has {len(wanted)} numbers, the vectors of the index {dim}; give its model"
+                )
         scales = self._scales(wanted, modalities, asked)
         here = (~scales.mean.isnan()).nonzero()[:, 0]
         if not len(here):

@@ -1,6 +1,7 @@
 """An approximate index of faiss over the vectors of one modality, for archives that are too large to scan."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor
 
 from mmssl.applications.vectors import Vectors
+from mmssl.data.atomic import write_atomically
+from mmssl.errors import MmsslError
 
 _CHUNK = 65_536  # rows that are added at once
 
@@ -84,12 +87,19 @@ def _keep(engine: Any, names: Tensor, place: Path) -> None:
 
     stored, about = _files(place)
     partial = stored.with_suffix(".partial")
-    faiss.write_index(engine, str(partial))
-    about.unlink(missing_ok=True)  # what it says is not of the engine that comes now
-    partial.replace(stored)
-    told = about.with_suffix(".writing")
-    told.write_text(json.dumps({"rows": len(names), "digest": _digest(names)}), encoding="utf-8")
-    told.replace(about)
+    try:
+        faiss.write_index(engine, str(partial))
+        about.unlink(missing_ok=True)  # what it says is not of the engine that comes now
+        partial.replace(stored)
+        write_atomically(about, json.dumps({"rows": len(names), "digest": _digest(names)}))
+    except (RuntimeError, OSError) as error:  # faiss raises the first
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        reason = " ".join(str(error).split())[-200:]
+        raise MmsslError(
+            f"{stored}: cannot be written ({reason}); the index is whole and searched exactly, make room and give the "
+            "same command again"
+        ) from error
 
 
 def _added(vectors: Vectors, moments: Tensor, engine: Any) -> Any:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mmssl.applications.nibbles import STEP, fetch, pointer, rows_2_queries_4, rows_4_queries_1
 
-_BLOCK = 256  # rows whose bounds are compared with the same scores
+_BLOCK = 256  # rows whose bounds are compared with the same scores, at first
 _AHEAD = 4  # rows that are fetched before they are needed
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
@@ -65,7 +65,7 @@ def add_bounds(
                 rows_2_queries_4(code, width, at, dim, dim // STEP, sums_at + 4 * query, row_bytes)
     left = residual[first : first + rows]
     if queries == 1:
-        _bound_of_one(sums[:, 0], left, base[0], scale[0], norm[0], total[:, 0], more)
+        _bound_of_one(sums.ravel(), left, base[0], scale[0], norm[0], total.ravel(), more)
         return
     for row in range(rows):
         if left[row] < 0:
@@ -106,8 +106,8 @@ def _replace_worst(scores: NDArray[np.float64], rows: Numbers, score: float, row
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _above(total: Floats, least: NDArray[np.float64], lines: Numbers) -> int:
-    """How many lines have a bound above that of its query, and which."""
+def _above(total: Floats, least: Floats, lines: Numbers) -> int:
+    """How many lines have a bound above the least score of its query, and which; bounds have room for its rounding."""
     count = 0
     if len(least) == 1:
         for line in range(len(total)):
@@ -121,6 +121,13 @@ def _above(total: Floats, least: NDArray[np.float64], lines: Numbers) -> int:
         lines[count] = line
         count += above
     return count
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _fetch_row(addresses: Numbers, size: int) -> None:
+    for address in addresses:
+        for byte in range(0, size if address else 0, 64):
+            fetch(address + byte)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -151,17 +158,16 @@ def verify(
     Returns:
         how many rows were looked at.
     """
-    looked, modalities, dim = 0, addresses.shape[0], queries.shape[2]
-    lines = np.empty(_BLOCK, np.int64)
-    for block in range(0, total.shape[0], _BLOCK):
-        count = _above(total[block : block + _BLOCK], scores[:, 0].copy(), lines)
-        for number in range(count):
+    looked, modalities, size, block = 0, addresses.shape[0], _BLOCK, 0
+    lines = np.empty(total.shape[0], np.int64)
+    while block < total.shape[0]:
+        count = _above(total[block : block + size], scores[:, 0].astype(np.float32), lines)
+        for number in range(-_AHEAD, count):
             # The rows lie far from each other: without this each waits for the memory.
             if number + _AHEAD < count:
-                for modality in range(modalities):
-                    coming = addresses[modality, first + block + lines[number + _AHEAD]]
-                    for byte in range(0, 4 * dim if coming else 0, 64):
-                        fetch(coming + byte)  # type: ignore[call-arg]
+                _fetch_row(addresses[:, first + block + lines[number + _AHEAD]], 4 * queries.shape[2])
+            if number < 0:
+                continue
             line = block + lines[number]
             row = first + line
             for query in range(queries.shape[0]):
@@ -174,4 +180,5 @@ def verify(
                     looked += 1
                     if score > scores[query, 0]:
                         _replace_worst(scores[query], found[query], score, start + row)
+        block, size = block + size, 2 * size  # few rows at first, until there are scores to compare with
     return looked

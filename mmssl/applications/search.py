@@ -10,8 +10,8 @@ from mmssl.applications.moments import Hit, MomentIndex
 from mmssl.applications.qdrant_index import QdrantIndex
 from mmssl.applications.qdrant_server import connect
 from mmssl.applications.sharded_index import ShardedIndex, folders, process
-from mmssl.batch import Modality
-from mmssl.errors import UsageError
+from mmssl.batch import MODALITIES, Modality
+from mmssl.errors import EvaluationError, UsageError
 
 _SPARE = 8  # times as many moments are fetched as asked for, since overlapping ones are folded into one
 
@@ -73,10 +73,16 @@ def search(
         asked: the modality that the query is of (a picture is video); without it all modalities count alike.
 
     Raises:
-        UsageError: count is below 1, or no modality was named.
+        UsageError: count is below 1, no modality or one that does not exist was named, or the query is no vector of the
+            index's dimension.
+        EvaluationError: the query is not finite.
     """
     if count < 1 or not modalities:
         raise UsageError(f"search for at least one moment in at least one modality, not {count} in {list(modalities)}")
+    if unknown := {*modalities, *([] if asked is None else [asked])}.difference(MODALITIES):
+        raise UsageError(f"there is no modality {', '.join(sorted(unknown))}; search in {', '.join(MODALITIES)}")
+    if query.ndim != 1 or not query.isfinite().all():
+        raise EvaluationError("the vector of the question is not finite; the model, or what was asked, is broken")
     fetch = count * _SPARE
     while True:
         hits = index.search(query, fetch, modalities, asked)

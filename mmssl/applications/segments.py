@@ -12,7 +12,7 @@ from torch import Tensor
 from mmssl.applications.moments import Moments
 from mmssl.applications.vectors import Vectors
 from mmssl.batch import MODALITIES, Modality
-from mmssl.errors import CheckpointError, MmsslError
+from mmssl.errors import CheckpointError, EvaluationError, MmsslError, UsageError
 
 
 def segment_file(folder: Path, number: int) -> Path:
@@ -35,6 +35,8 @@ def write_segment(path: Path, moments: Sequence[Moments]) -> int:
 
     Raises:
         MmsslError: the disk is full or the folder cannot be written.
+        UsageError: vectors of one modality differ in length.
+        EvaluationError: a vector is not finite.
     """
     counts = [len(part.start) for part in moments]
     dim = next((vectors.shape[1] for part in moments for vectors in part.vectors.values()), 1)
@@ -42,7 +44,11 @@ def write_segment(path: Path, moments: Sequence[Moments]) -> int:
     for modality in (m for m in MODALITIES if any(m in part.vectors for part in moments)):
         lacking = [torch.full((count, dim), torch.nan) for count in counts]
         parts = [part.vectors.get(modality, nan) for part, nan in zip(moments, lacking, strict=True)]
+        if len({rows.shape[1] for rows in parts}) > 1:
+            raise UsageError(f"{path}: vectors of {modality} differ in length; embed all of them with one model")
         tensors[modality] = torch.cat(parts).float().cpu().contiguous()
+        if not (tensors[modality].isfinite().all(1) | tensors[modality].isnan().all(1)).all():
+            raise EvaluationError(f"{path}: a vector of {modality} is not finite; the model may be damaged")
     partial = path.with_suffix(".partial")
     try:
         save_file(tensors, partial)

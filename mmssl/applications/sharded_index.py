@@ -69,6 +69,8 @@ class ShardedIndex:
         self.model = next(iter(models))
         self.run = run or next((index.run for index in self._indexes.values() if index.run), "")
         self._ranked: tuple[list[Loaded], Ranking] | None = None
+        # What others hold; they add nothing that is this process's, so once is enough.
+        self._elsewhere: dict[Path, set[str]] | None = None
 
     def __len__(self) -> int:
         return sum(len(index) for index in self._indexes.values())
@@ -98,10 +100,13 @@ class ShardedIndex:
 
     def add(self, entries: Sequence[tuple[IndexedRecording, Moments]]) -> None:
         """To this process's own; what others hold of it goes first, lest it be there twice."""
+        if self._elsewhere is None:
+            others = {folder: index for folder, index in self._indexes.items() if folder != self.folder}
+            self._elsewhere = {folder: set(index.known()) for folder, index in others.items()}
         keys = {recording.key for recording, _ in entries}
-        for folder, index in self._indexes.items():
-            if folder != self.folder and not keys.isdisjoint(index.known()):
-                index.remove(keys)
+        for folder, held in self._elsewhere.items():
+            if not keys.isdisjoint(held):
+                self._indexes[folder].remove(keys)
         self._indexes[self.folder].add(entries)
 
     def remove(self, keys: Collection[str]) -> None:

@@ -20,6 +20,8 @@ SHOWN = {
     "correspondence/accuracy": "do picture and sound belong together?",
     "localization/pointing": "hottest place is on what sounds",
     "localization/center/pointing": "  the same by always pointing at the center",
+    "localization/moving/pointing": "  the same by always pointing at what moves most",
+    "localization/salient/pointing": "  the same by always pointing at what draws the eye",
     "localization/other-sound/pointing": "  the same with another clip's sound",
 }
 OWN = (

@@ -97,7 +97,8 @@ class Sieve:
         norm = queries.double().norm(dim=1)
         # sum w c + q (mean - 7.5 step), and e (c - 7.5): the weights' own rounding counts from 7.5 on.
         drift = 7.5 * (whole * scale[:, None]).sum(1)
-        base = queries.double() @ self.mean.double() - drift + offsets.double() + lost + _ROUNDING * (norm + 1e-3)
+        spare = _ROUNDING * (norm + offsets.double().abs())
+        base = queries.double() @ self.mean.double() - drift + offsets.double() + lost + spare
         padded = 1 if len(queries) == 1 else -(-len(queries) // 4) * 4
         out = torch.zeros(padded, whole.shape[1], dtype=torch.int8)
         out[: len(queries)] = whole.to(torch.int8)

@@ -35,7 +35,7 @@ def index(
     Example:
         mmssl index runs/quickstart my/videos --out my/index
         mmssl search my/index "a red ball bouncing"
-        torchrun --nproc-per-node 8 -m mmssl.cli.app index runs/quickstart my/archive --out my/archive-index
+        torchrun --nproc-per-node 8 --no-python mmssl index runs/quickstart my/videos --out my/archive
     """
     from mmssl.applications.indexing import build_index
     from mmssl.applications.loaded import LEAST_RECALL

@@ -30,7 +30,7 @@ def pack(
     reencode: Annotated[
         Reencoding | None,
         typer.Option(
-            help="Encode pictures anew so that clips decode faster: fast (H.264, a key frame every 12 pictures) or "
+            help="Encode pictures anew so that clips decode faster: fast (H.264, a key frame every 14 pictures) or "
             "mjpeg (each picture by itself). The sound and all times stay."
         ),
     ] = None,
@@ -43,9 +43,10 @@ def pack(
     Stopped half-way, the same command goes on. What cannot be read is left out and named in skipped.jsonl.
 
     With --reencode the sound is copied and no picture changes its time, but pictures lose some quality (about 40 dB of
-    PSNR). It pays where clips are read more than a few times, most of all from files with seconds between key frames.
-    At the same size, fast takes about 1.3 times the bytes of an ordinary H.264 file of moving scenes and mjpeg 5 times,
-    more for still ones; --short-side 256 makes most films smaller than they were.
+    PSNR), and other streams, such as subtitles, are dropped. It pays where clips are read more than a few times, most
+    of all from files with seconds between key frames. At the same size, fast takes about 1.35 times the bytes of an
+    ordinary H.264 file of moving scenes and mjpeg 5 times, more for still ones; --short-side 256 makes most films
+    smaller than they were.
 
     Example:
         mmssl pack my/videos --out shards/mine

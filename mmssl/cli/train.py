@@ -22,6 +22,9 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Build all, run two steps, print sizes.")] = False,
     workers: Annotated[int | None, typer.Option(help="Processes that decode; the recipe's if not given.")] = None,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Compute features again in backward: less memory, a third slower.")
+    ] = False,
     shard: Annotated[bool, typer.Option("--shard", help="Divide weights and moments among the processes.")] = False,
     help_: Annotated[bool, typer.Option("--help", help="Show this, and with RECIPE the recipe's own options.")] = False,
 ) -> None:
@@ -63,7 +66,8 @@ def train(
     # By the recipe's workers and not by --workers: the number of threads decides the last bits of a sum, and a run may
     # go on with other workers bit for bit.
     with leaving_cores(run.workers):
-        run = replace(run, workers=run.workers if workers is None else workers, shard=run.shard or shard)
+        workers = run.workers if workers is None else workers
+        run = replace(run, workers=workers, shard=run.shard or shard, recompute=run.recompute or recompute)
         if dry_run:
             rehearse(run, device)
             return

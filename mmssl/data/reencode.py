@@ -19,6 +19,7 @@ from mmssl.data.transcode import NotTranscoded, transcode
 from mmssl.errors import Fault, MediaError
 
 SCRATCH = "again-"  # begins the names of folders that a killed run may leave behind
+TAIL = 0.5  # s; many a recording ends a picture or two before it says, which is no fault
 # Matroska rounds to 1 ms; MP4 to 1/90 ms or finer, and exactly where the source's ticks divide its own.
 TICK = 0.0005  # s
 
@@ -67,9 +68,9 @@ class Reencode:
                     raise MediaError(name, Fault.NO_VIDEO, "holds neither video nor sound")
                 raise NotTranscoded("no picture")
             # A recording that was cut off says so at its end; written again it would end there, as if it always had.
-            media.frames([info.video.start + info.video.duration], (8, 8))
+            media.frames([info.video.start + max(0.0, info.video.duration - TAIL)], (8, 8))
             if info.audio is not None:
-                media.sound(info.audio.start + info.audio.duration - 0.1, 1600, 16_000)
+                media.sound(info.audio.start + max(0.0, info.audio.duration - TAIL), 160, 16_000)
         path = transcode(source, name, self.profile, folder, info.video.duration)
         with reader.open(str(path), name) as media:
             _compare(info, times, media.info, media.picture_times())

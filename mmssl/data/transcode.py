@@ -54,13 +54,13 @@ def transcode(source: Source, name: str, profile: Profile, folder: Path, end: fl
     with closing(opened(source, name)) as container:
         format = _format(container)
         path = folder / f"again.{'mkv' if format == 'matroska' else format}"
-        with av.open(str(path), "w", format=format, options=_options(container, format)) as made:
-            try:
+        try:
+            with av.open(str(path), "w", format=format, options=_options(container, format)) as made:
                 _write(made, container, first, profile, end, name)
-            except BROKEN as error:
-                if isinstance(error, OSError):
-                    raise
-                raise NotTranscoded(f"{format} does not take its streams") from error
+        except BROKEN as error:
+            if isinstance(error, OSError):
+                raise
+            raise NotTranscoded(f"{format} does not take its streams") from error
     return path
 
 
@@ -69,6 +69,11 @@ def _picture(container: Any) -> Any:
     real = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     flagged = [stream for stream in real if stream.disposition & Disposition.default]
     return (flagged or real)[0]
+
+
+def _sounds(container: Any) -> list[Any]:
+    """Every stream of sound of a known codec."""
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
 def _contents(container: Any, name: str) -> Iterator[Any]:
@@ -83,7 +88,7 @@ def _contents(container: Any, name: str) -> Iterator[Any]:
     track = Track(picture.index, picture.time_base, Fraction(0), 0.0, 0.0, exact=True, by_dts=avi)
     started, ticks = False, None
     try:
-        for packet in container.demux(picture, *container.streams.audio):
+        for packet in container.demux(picture, *_sounds(container)):
             if packet.stream.index != picture.index:
                 if packet.size and _heard(packet):
                     yield packet
@@ -128,13 +133,13 @@ def _timed(contents: Iterator[Any], end: int) -> Iterator[Any]:
             yield before
             before = item
     if before is not None:
-        before.duration = max(1, end - before.pts)
+        before.duration = end - before.pts if end > before.pts else max(1, before.duration or 0)
         yield before
 
 
 def _format(container: Any) -> str:
     """Matroska stays so; else MP4, in which every other container's ticks are exact, or what takes the sound."""
-    codecs = {stream.codec_context.codec.canonical_name for stream in container.streams.audio}
+    codecs = {stream.codec_context.codec.canonical_name for stream in _sounds(container)}
     if container.format.name.startswith("matroska"):
         return "matroska"
     return "mp4" if codecs <= _MP4 else "mov" if codecs <= _MOV else "matroska"
@@ -144,7 +149,7 @@ def _options(container: Any, format: str) -> dict[str, str]:
     if format == "matroska":
         return {"fflags": "+bitexact"}
     # Starts are stored in ticks of the file: a multiple of every stream's holds them exactly.
-    picture, sounds = _picture(container), container.streams.audio
+    picture, sounds = _picture(container), _sounds(container)
     shared = math.lcm(picture.time_base.denominator, *(sound.codec_context.sample_rate for sound in sounds))
     timescale = shared if shared < 2**31 else picture.time_base.denominator
     return {"fflags": "+bitexact", "movflags": "+faststart", "movie_timescale": str(timescale)}
@@ -152,14 +157,14 @@ def _options(container: Any, format: str) -> dict[str, str]:
 
 def _write(made: Any, container: Any, first: Any, profile: Profile, end: float, name: str) -> None:
     picture = _picture(container)
-    copies: dict[int, Any] = {}
-    for stream in sorted((picture, *container.streams.audio), key=lambda stream: stream.index):
+    streams, copies = (picture, *_sounds(container)), dict[int, Any]()
+    for stream in sorted(streams, key=lambda stream: stream.index):
         copy = _encoder(made, picture, first, profile) if stream is picture else made.add_stream_from_template(stream)
         copy.disposition = stream.disposition
         copy.metadata.update({key: value for key, value in stream.metadata.items() if key == "language"})
         copies[stream.index] = copy
     # Whole seconds: they are whole ticks of every stream, and MP4 begins near 0.
-    starts = [s.start_time * s.time_base for s in (picture, *container.streams.audio) if s.start_time is not None]
+    starts = [s.start_time * s.time_base for s in streams if s.start_time is not None]
     zero = math.floor(min(starts, default=Fraction(0)))
     encoder, fitted, lasts = copies[picture.index], _Fitter(first, profile), dict[int, int]()
     for item in _timed(_contents(container, name), int(first.pts) + round(Fraction(end) / picture.time_base)):

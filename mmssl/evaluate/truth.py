@@ -95,7 +95,7 @@ class BoxFile:
             raise UsageError(
                 f"{self.path}: cannot read the boxes ({error.strerror}); give the path of a file"
             ) from error
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             form = 'a JSON list of {"file": ..., "bbox": [[left, top, right, bottom]]}'
             raise UsageError(f"{self.path}: not {form} ({error})") from error
         known = {name: found for name, found in boxes.items() if found or name not in given}

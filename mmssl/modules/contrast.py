@@ -28,7 +28,6 @@ class Contrast(NamedTuple):
     column_rival: Tensor  # [B, C] likewise
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # the numbers of a tile decide whether it needs a mask, and how its sums are taken
 def contrast(score: PairScore, rows: Side, columns: Side, scale: Tensor) -> Contrast:
     """Log-sum-exps of `scale * score` over all pairs that count: true pairs, of one clip, and negatives.
 
@@ -42,7 +41,9 @@ def contrast(score: PairScore, rows: Side, columns: Side, scale: Tensor) -> Cont
         scale: scalar, above 0.
     """
     rows, columns = rows.ready(), columns.ready()
-    found: tuple[Tensor, ...] = _Contrast.apply(score, scale, *flat(rows, columns))  # type: ignore[no-untyped-call]
+    # Not to be compiled: the numbers of a tile decide whether it needs a mask, and how its sums are taken.
+    apply = torch.compiler.disable(_Contrast.apply)
+    found: tuple[Tensor, ...] = apply(score, scale, *flat(rows, columns))
     return Contrast(*found)
 
 

@@ -20,7 +20,6 @@ from mmssl.modules.tiles import Side, Tile, flat, places, sides
 INITIAL_LOG_SCALE, INITIAL_BIAS = math.log(10), -10.0
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # the numbers of a tile decide whether it needs a mask
 def sigmoid_loss(score: PairScore, rows: Side, columns: Side, scale: Tensor, bias: Tensor) -> Tensor:
     """`sum over pairs of log(1 + exp(-z (scale * score + bias)))`, z = 1 for true pairs and -1 for negatives, a clip.
 
@@ -35,9 +34,9 @@ def sigmoid_loss(score: PairScore, rows: Side, columns: Side, scale: Tensor, bia
         bias: scalar.
     """
     rows, columns = rows.ready(), columns.ready()
-    total: Tensor = _Sum.apply(score, scale, bias, *flat(rows, columns))  # type: ignore[no-untyped-call]
-    part: Tensor = total * share((rows.valid.unsqueeze(1) & columns.valid).any(1)).to(total.dtype)
-    return part
+    apply = torch.compiler.disable(_Sum.apply)  # the numbers of a tile decide whether it needs a mask
+    total: Tensor = apply(score, scale, bias, *flat(rows, columns))
+    return total * share((rows.valid.unsqueeze(1) & columns.valid).any(1)).to(total.dtype)
 
 
 class _Sum(torch.autograd.Function):

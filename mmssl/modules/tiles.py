@@ -61,12 +61,17 @@ def flat(rows: Side, columns: Side) -> tuple[Tensor, ...]:
 def places(rows: Side, columns: Side) -> Iterator[tuple[slice, slice]]:
     """Slices of rows and of clips of columns, tile after tile; a row of many places takes the room of many."""
     (candidates,) = columns.vectors
-    edge = _GPU if candidates.is_cuda else _CPU
+    edge, clips = _GPU if candidates.is_cuda else _CPU, len(candidates)
     widest = max(row[0].numel() for row in rows.vectors) // candidates.shape[-1]
-    height, width = max(1, edge // max(1, widest)), max(1, edge // candidates.shape[1])
-    for i in range(0, len(candidates), height):
-        for j in range(0, len(candidates), width):
+    height, width = (_even(clips, edge // max(1, room)) for room in (widest, candidates.shape[1]))
+    for i in range(0, clips, height):
+        for j in range(0, clips, width):
             yield slice(i, i + height), slice(j, j + width)
+
+
+def _even(clips: int, most: int) -> int:
+    """Of parts that are as large as each other, none of more than `most`."""
+    return math.ceil(clips / math.ceil(clips / max(1, most)))
 
 
 class Tile:

@@ -20,7 +20,7 @@ from mmssl import __version__
 from mmssl.data.atomic import write_atomically
 from mmssl.distributed import world
 from mmssl.errors import CheckpointError, UsageError
-from mmssl.run import Run
+from mmssl.run import Optimization, Run
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.known import remember
 from mmssl.training.recipe import Argument, Recipe
@@ -46,8 +46,7 @@ def identity(run: Run, fingerprint: str) -> dict[str, Any]:
         "seed": run.seed,
         "steps": run.steps,
         "batch_size": run.batch_size,
-        # Computing again instead of keeping changes memory and never a number.
-        "optimization": {name: value for name, value in asdict(run.optimization).items() if name != "recompute"},
+        "optimization": asdict(run.optimization),
         "data_fingerprint": fingerprint,
         "tokenizer": run.data.tokenizer.fingerprint() if run.data.tokenizer is not None else "",
     }
@@ -64,11 +63,14 @@ def read_run_json(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CheckpointError(f"{folder}: no run folder, it has no run.json; give the --out of a training") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: cannot be read or is damaged ({error}); copy it from where it is whole"
         ) from error
-    if content.get("format", 0) > FORMAT:
+    kinds = {"format": int, "arguments": dict}
+    if not isinstance(content, dict) or not all(isinstance(content.get(name), kind) for name, kind in kinds.items()):
+        raise CheckpointError(f"{path}: is damaged, it must hold an object with format and arguments; copy it anew")
+    if content["format"] > FORMAT:
         raise CheckpointError(f"{path}: format {content['format']}, this mmssl reads {FORMAT}; install a newer mmssl")
     return content
 
@@ -84,6 +86,8 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
         if not resume:
             raise UsageError(f"{folder}: holds a run already; go on with it by --resume, or give another --out")
         kept = read_run_json(folder)
+        # What an earlier version did not know of had, in effect, its default.
+        kept["optimization"] = {**asdict(Optimization()), **kept.get("optimization", {})}
         for name, value in wanted.items():
             if kept.get(name) != value:
                 raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")

@@ -13,8 +13,7 @@ def lay_channels_last(model: nn.Module) -> None:
     """Weights of convolutions with their channels last, which the features then follow.
 
     The same numbers in another order, so equal but for rounding; a checkpoint holds them in the usual one. Matrix units
-    for bfloat16 want it, and with it R(2+1)D-18 and S3D train 1.2 times as fast on a processor that has such units;
-    3-D convolutions in float32 are slower with it (`benchmarks/training.py`).
+    for bfloat16 want it; 3-D convolutions in float32 do not get faster by it (`benchmarks/encoders.py`).
     """
     for module in model.modules():
         if (format_ := _FORMATS.get(type(module))) is not None:

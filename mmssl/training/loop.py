@@ -18,6 +18,7 @@ from mmssl.distributed import rank
 from mmssl.errors import TrainingError
 from mmssl.run import Run
 from mmssl.training.card import write_card
+from mmssl.training.guard import Guard
 from mmssl.training.journal import Journal
 from mmssl.training.processes import find_device, processes, wait_for_all
 from mmssl.training.progress import Pace
@@ -53,8 +54,8 @@ def train(
     place = find_device(device)
     with processes(place), _memory_named(run):
         session = open_session(run, folder, place, recipe, resume=resume)
-        with Journal(folder, session.start, run.steps) as journal:
-            for note in session.notes:
+        with Journal(folder, session.begin.step, run.steps) as journal:
+            for note in session.begin.notes:
                 journal.say(note)
             done, signal = _steps(session, journal)
             numbers = {} if signal else session.evaluate()
@@ -74,18 +75,18 @@ def _memory_named(run: Run) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"the GPU's memory is full at batch_size {run.batch_size}: take a smaller batch (accumulate keeps the step "
-            f"as large), fewer frames or pixels, precision bf16, or recompute ({str(error).splitlines()[0]})"
+            f"as large), fewer frames or pixels, precision bf16, or --recompute ({str(error).splitlines()[0]})"
         ) from error
 
 
 def _steps(session: Session, journal: Journal) -> tuple[int, int]:
     """Steps done and the signal that ended them, 0 at the end of the run."""
     run, objective, optimizer, state = session.run, session.run.objective, session.state.optimizer, session.state
-    plan = run.optimization
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    batches, readings, pace = session.batches(), Readings(session.left_out), Pace()
+    guard, plan = Guard(objective, optimizer), run.optimization
+    batches, readings, pace = session.batches(), Readings(session.begin.left_out), Pace()
     with Signals() as signals:
-        for step in range(session.start, run.steps):
+        for step in range(session.begin.step, run.steps):
             if objective.refresh_every and step % objective.refresh_every == 0:
                 objective.refresh(session.every_clip())
                 pace.restart()
@@ -93,7 +94,7 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
             lr = plan.lr * rate(step, run.steps, plan.warmup)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            session.guard.watch()
+            guard.watch()
             for part in range(plan.accumulate):
                 with pace.waiting():
                     batch = next(batches)
@@ -105,7 +106,7 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
             done = step + 1
             finite, earlier = readings.push(done, clip_gradient(weights, plan.clip_norm or math.inf))
             journal.reading(earlier)
-            session.guard.step(finite)
+            guard.step(finite)
             optimizer.zero_grad()
             objective.after_step(done / run.steps)
             state.ema.update(step)

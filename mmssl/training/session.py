@@ -4,7 +4,7 @@ import copy
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from mmssl.training.batch_norm import share_statistics
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.ema import Ema
 from mmssl.training.folder import start_folder
-from mmssl.training.guard import Guard
 from mmssl.training.layout import lay_channels_last
 from mmssl.training.optimizer import make_optimizer
 from mmssl.training.processes import has_bf16, shared
@@ -43,6 +42,15 @@ def step_seed(seed: int, step: int, process: int) -> int:
 
 
 @dataclass(frozen=True)
+class Begin:
+    """Where training begins: steps done, which of them were left out, and what to tell."""
+
+    step: int = 0
+    left_out: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Session:
     """One process's part of a training.
 
@@ -50,11 +58,8 @@ class Session:
         run: the experiment, its objective on `device`.
         model: the objective as it is trained, with gradients averaged over processes.
         whole: on process 0 an objective that is not divided, for evaluations; None where it is `run.objective`.
-        guard: takes the step.
-        start: steps that are done.
-        left_out: of the steps that are done, the latest whose loss or gradient was not finite.
+        begin: where the training begins.
         facts: what a checkpoint says beside its tensors.
-        notes: what people should know before it begins.
     """
 
     run: Run
@@ -63,13 +68,10 @@ class Session:
     model: nn.Module
     whole: Objective | None
     state: State
-    guard: Guard
     checkpoints: Checkpoints
     skipped: Skipped
-    start: int
-    left_out: tuple[int, ...]
+    begin: Begin
     facts: dict[str, Any]
-    notes: tuple[str, ...]
 
     def batches(self) -> Iterator[Batch]:
         """Training batches from where it begins, on the device."""
@@ -77,7 +79,7 @@ class Session:
             self.clips,
             batch_size=self.run.batch_size,
             seed=self.run.seed,
-            start=self.start * self.run.optimization.accumulate,
+            start=self.begin.step * self.run.optimization.accumulate,
             rank=rank(),
             world=world(),
             workers=self.run.workers,
@@ -136,21 +138,12 @@ def _half(run: Run, device: torch.device) -> bool:
     return wanted == "bf16" or (wanted == "auto" and has_bf16(device))
 
 
-@dataclass(frozen=True)
-class _Begin:
-    """Where training begins: steps done, which of them were left out, and what to tell."""
-
-    step: int = 0
-    left_out: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def _resumed(state: State, checkpoints: Checkpoints, facts: dict[str, Any]) -> _Begin:
+def _resumed(state: State, checkpoints: Checkpoints, facts: dict[str, Any]) -> Begin:
     """Load the newest checkpoint that can be read."""
     checkpoint, damaged = checkpoints.newest()
     warnings = tuple(f"warning: {error}; going back to the checkpoint before" for error in damaged)
     if checkpoint is None:
-        return _Begin(notes=("no checkpoint yet, beginning at step 0",))
+        return Begin(notes=("no checkpoint yet, beginning at step 0",))
     saved = checkpoint.facts
     if saved["data_fingerprint"] != facts["data_fingerprint"]:
         raise CheckpointError(f"{checkpoints.path(checkpoint.step)}: of other data; give the data it was trained on")
@@ -162,7 +155,7 @@ def _resumed(state: State, checkpoints: Checkpoints, facts: dict[str, Any]) -> _
     changed = [f"{name} was {saved[name]} and is {value}" for name, value in rounded.items()]
     rounding = (f"equal but for rounding, not bit for bit: {', '.join(changed)}",) if changed else ()
     notes = (*warnings, f"going on after step {checkpoint.step}", *rounding)
-    return _Begin(checkpoint.step, tuple(saved.get("left_out", ())), notes)
+    return Begin(checkpoint.step, tuple(saved.get("left_out", ())), notes)
 
 
 def _prepared(run: Run, device: torch.device) -> Objective | None:
@@ -170,12 +163,12 @@ def _prepared(run: Run, device: torch.device) -> Objective | None:
     objective, whole = run.objective, None
     if world() > 1:
         share_statistics(objective, device)
-    if _half(run, device):
-        lay_channels_last(objective)
     divided = run.shard and world() > 1
+    if _half(run, device) and not divided:  # `fully_shard` takes weights in the usual order alone
+        lay_channels_last(objective)
     if divided and rank() == 0 and run.evaluations:
         whole = copy.deepcopy(objective).cpu()
-    if run.optimization.recompute:
+    if run.recompute:
         recompute(objective.units())
     if divided:
         shard(objective, device)
@@ -203,15 +196,17 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     if rank() == 0:
         start_folder(folder, run, fingerprint, recipe, resume=resume)
     checkpoints = Checkpoints(folder / "checkpoints")
-    optimizer = make_optimizer(objective, plan)
-    state = State(objective, optimizer, Ema(objective, plan.ema))
+    state = State(objective, make_optimizer(objective, plan), Ema(objective, plan.ema))
     facts = {"data_fingerprint": fingerprint, "decoder": run.data.reader.versions(), **_surroundings(device)}
-    begin = _resumed(state, checkpoints, facts) if resume else _Begin()
+    begin = _resumed(state, checkpoints, facts) if resume else Begin()
     if rank() == 0:
         checkpoints.sweep()
     if plan.compile:
         # In place: a wrapper would put its own name into every key of the checkpoint.
         objective.compile()
+    emulated: tuple[str, ...] = ()
+    if plan.precision == "bf16" and not has_bf16(device):
+        emulated = (f"warning: precision bf16 is emulated by this {device.type}, far slower than fp32; give auto",)
     skipped = Skipped(folder, run.skip_limit)
     return Session(
         run=run,
@@ -220,11 +215,8 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
         model=shared(objective),
         whole=whole,
         state=state,
-        guard=Guard(objective, optimizer),
         checkpoints=checkpoints,
         skipped=skipped,
-        start=begin.step,
-        left_out=begin.left_out,
+        begin=replace(begin, notes=(*emulated, *begin.notes)),
         facts=facts,
-        notes=begin.notes,
     )

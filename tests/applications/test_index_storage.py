@@ -1,6 +1,7 @@
 """The folder and the Qdrant collection keep moments safely and find the same ones."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from mmssl.applications.local_index import LocalIndex
 from mmssl.applications.moments import IndexedRecording, MomentIndex, Moments
 from mmssl.applications.nearest import Nearest
 from mmssl.applications.qdrant_index import QdrantIndex
-from mmssl.applications.search import open_index, search
+from mmssl.applications.search import make_index, open_index, search
 from mmssl.applications.vectors import Vectors
 from mmssl.batch import Modality
 from mmssl.errors import CheckpointError, UsageError
+from tests.applications.qdrant_http import served
 
 DIM = 16
 
@@ -36,12 +38,28 @@ def entry(key: str, windows: int = 3, seed: int = 0, sound: bool = True) -> tupl
     return IndexedRecording(key, "films", key, path, f"hash-{seed}", "label", "a caption"), moments
 
 
-@pytest.fixture(params=["folder", "qdrant"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str | None], MomentIndex]:
+@pytest.fixture(params=["folder", "folders", "qdrant", "qdrant over http"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str | None], MomentIndex]]:
     if request.param == "folder":
-        return lambda model: LocalIndex(tmp_path / "index", model)
-    client = QdrantClient(":memory:")
-    return lambda model: QdrantIndex(client, "clips", model)
+        yield lambda model: LocalIndex(tmp_path / "index", model)
+    elif request.param == "folders":
+        (tmp_path / "index").mkdir()
+        # Two processes took turns.
+        turns = itertools.count()
+
+        def opened(model: str | None) -> MomentIndex:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("RANK", str(next(turns) % 2 if model else 0))
+                patch.setenv("WORLD_SIZE", "2")
+                return make_index(str(tmp_path / "index"), model) if model else open_index(str(tmp_path / "index"))
+
+        yield opened
+    elif request.param == "qdrant":
+        client = QdrantClient(":memory:")
+        yield lambda model: QdrantIndex(client, "clips", model)
+    else:
+        with served() as address:
+            yield lambda model: make_index(f"{address}/clips", model) if model else open_index(f"{address}/clips")
 
 
 def test_added_moments_are_found_and_survive_reopening(make: Callable[[str | None], MomentIndex]) -> None:

@@ -1,6 +1,7 @@
 """The commands `evaluate` and `localize` from end to end, with a tiny model on a few films."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def test_commands(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: p
 
 def test_tables() -> None:
     numbers = {
-        "retrieval/recordings": 210.0, "retrieval/left-out": 1.0, "retrieval/audio-video/R@10": 0.5, "retrieval/audio-video/R@10/low": 0.4,
+        "retrieval/recordings": 210.0, "retrieval/left-out": 1.0,
+        "retrieval/audio-video/R@10": 0.5, "retrieval/audio-video/R@10/low": 0.4,
         "retrieval/audio-video/R@10/high": 0.6, "retrieval/audio-video/R@10/chance": 0.05,
         "retrieval/audio-video/gallery": 200.0, "retrieval/audio-video/coverage": 200 / 210,
         "retrieval/audio-video/tied": 0.05, "retrieval/text.de-video/R@10": 0.3,
@@ -121,3 +123,53 @@ def test_boxes_of_real_films(tiny_model: Model, realdata: Path) -> None:
     # Boxes in the upper left of a wrong crop would not have the middle in three of four.
     assert measured.numbers["localization/center/pointing"] == 0.75
     assert measured.numbers["retrieval/audio-video/gallery"] >= 10
+
+
+def test_validation_fixes_the_threshold(tiny_model: Model, films: Path, make_film: Film, tmp_path: Path) -> None:
+    other = tmp_path / "valid"
+    other.mkdir()
+    make_film(seconds=1.2, height=40, width=64).rename(other / "film0.mp4")
+    boxes = str(films.parent / "boxes.json")
+    alone = measure(tiny_model, str(films), boxes=boxes).numbers
+    fixed = measure(tiny_model, str(films), validation=str(other), boxes=boxes).numbers
+    rule = "localization/universal/max/threshold"
+    assert fixed[rule] != alone[rule]
+    assert fixed["localization/frames"] == alone["localization/frames"]
+    assert fixed["localization/pointing"] == alone["localization/pointing"]
+
+
+def test_what_cannot_be_read_is_named(
+    tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
+    folder = tmp_path / "films"
+    shutil.copytree(films, folder)
+    (folder / "broken.mp4").write_bytes(b"none")
+    line = [
+        "evaluate",
+        str(tmp_path),
+        "--data",
+        str(folder),
+        "--workers",
+        "0",
+        "--json",
+        str(tmp_path / "deep" / "n.json"),
+    ]
+    told = CliRunner().invoke(app, line)
+    assert told.exit_code == 0, told.output
+    assert "share of 7 recordings; 1 cannot be read" in told.output
+    content = json.loads((tmp_path / "deep" / "n.json").read_text())
+    assert content["numbers"]["retrieval/audio-video/coverage"] == pytest.approx(6 / 7)
+    assert content["unreadable"][str(folder / "broken.mp4")].endswith("(unrecognized)")
+    assert "--boxes" in content["not made"]["localization"]
+
+
+def test_a_place_that_cannot_be_written_is_told_before_measuring(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "load", lambda run, device: pytest.fail("began to measure"))
+    (tmp_path / "file").write_text("")
+    for options in (["--json", tmp_path], ["--json", tmp_path / "file" / "n.json"], ["--plots", tmp_path / "file"]):
+        told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *map(str, options)])
+        assert told.exit_code == 1
+        assert str(tmp_path) in told.output

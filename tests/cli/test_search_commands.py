@@ -161,6 +161,8 @@ def test_table_note_and_sheet(index: Path, tmp_path: Path, monkeypatch: pytest.M
         (["  "], "empty"),
         (["ball", "--in", "vidoe"], "did you mean video?"),
         (["ball", "--sheet", "a.txt"], "must end in .png"),
+        (["ball", "-k", "0"], "greater than or equal to 1"),
+        (["ball", "-k", "-3"], "greater than or equal to 1"),
     ],
 )
 def test_wrong_questions_are_told_at_once(words: list[str], message: str) -> None:

@@ -91,6 +91,7 @@ def test_a_recipes_help_lists_its_options(page: Path) -> None:
     assert "--resume" in done.stdout
 
 
+@pytest.mark.fault("R13")
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -124,6 +125,7 @@ def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
     assert "stands before the recipe" in quick("train", "--steps", "3", "info_nce", folder=tmp_path).stderr
 
 
+@pytest.mark.fault("R13")
 @pytest.mark.parametrize(
     ("text", "says"),
     [

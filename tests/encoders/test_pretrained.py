@@ -36,6 +36,7 @@ def same(one: Encoder, other: Encoder) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.fault("R11")
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 @pytest.mark.parametrize("build", [r2plus1d_18, r3d_18, mc3_18])
 def test_video_resnet_from_a_file(build: Callable[..., VideoResNet], suffix: str, tmp_path: Path) -> None:
@@ -144,6 +145,7 @@ def test_missing_file_is_named(build: Callable[[], Encoder]) -> None:
         build()
 
 
+@pytest.mark.fault("R12")
 @pytest.mark.parametrize(
     ("build", "words"),
     [
@@ -159,6 +161,7 @@ def test_unknown_or_unreachable_name_is_said(build: Callable[[], Encoder], words
         build()
 
 
+@pytest.mark.fault("R12")
 @pytest.mark.parametrize(
     "build",
     [
@@ -189,6 +192,7 @@ def test_only_text_encoders_are_built(tmp_path: Path) -> None:
         TextHub(tmp_path)
 
 
+@pytest.mark.fault("R10")
 def test_pickled_code_is_refused(tmp_path: Path) -> None:
     torch.save({"model": VideoViT(dim=24, depth=1, heads=2)}, tmp_path / "code.pth")
     with pytest.raises(UsageError, match="more than tensors"):

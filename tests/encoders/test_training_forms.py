@@ -49,7 +49,10 @@ def test_recomputed_it_learns_the_same_bit_for_bit(encoder: Encoder, inputs: Ten
 def test_channels_last_it_is_equal_but_for_rounding(encoder: Encoder, inputs: Tensor) -> None:
     other = copy.deepcopy(encoder)
     lay_channels_last(other)
-    formats = {nn.Conv2d: torch.channels_last, nn.Conv3d: torch.channels_last_3d}
+    formats: dict[type[nn.Module], torch.memory_format] = {
+        nn.Conv2d: torch.channels_last,
+        nn.Conv3d: torch.channels_last_3d,
+    }
     for module in other.modules():
         if (wanted := formats.get(type(module))) is not None:
             assert module.get_parameter("weight").is_contiguous(memory_format=wanted)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmssl.batch import Batch
 from mmssl.data.clips import Clips
 from mmssl.data.loader import training_batches
 from mmssl.encoder import Encoder
@@ -25,8 +26,10 @@ from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.modules.augment import AudioAugment, VideoAugment
 from mmssl.modules.draws import integers, uniform
+from mmssl.objective import Terms
 from mmssl.run import Optimization, Run
 from mmssl.training.folder import load_run
+from mmssl.training.layout import lay_channels_last
 from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 
@@ -114,6 +117,45 @@ def test_trains_two_steps(world: Path, tmp_path: Path, precision: str, compile: 
     assert all(math.isfinite(loss) for loss in found)
     # Two steps from the same weights and clips; bf16 has 8 bits, which the temperature of 0.07 makes larger.
     assert found == pytest.approx(losses(tmp_path / "here"), rel=2e-3 if precision == "fp32" else 0.1)
+
+
+def test_recomputed_it_trains_the_same_in_less_memory(world: Path, tmp_path: Path) -> None:
+    peaks = []
+    for again in (False, True):
+        run = replace(tiny(world, "fp32", False), recompute=again)
+        torch.cuda.reset_peak_memory_stats()
+        train(run, tmp_path / str(again), device=DEVICE)
+        peaks.append(torch.cuda.max_memory_allocated())
+    assert losses(tmp_path / "True") == pytest.approx(losses(tmp_path / "False"), rel=1e-4)
+    assert peaks[1] < peaks[0]
+
+
+def test_a_step_that_is_not_finite_is_left_out(world: Path, tmp_path: Path) -> None:
+    run = tiny(world, "bf16", False)
+    usual, calls = run.objective.forward, iter(range(1, 10))
+
+    def forward(batch: Batch) -> tuple[Tensor, Terms]:
+        if next(calls) == 1:
+            batch.audio.fill_(math.nan)
+        return usual(batch)
+
+    run.objective.forward = forward  # type: ignore[method-assign]
+    train(run, tmp_path, device=DEVICE)
+    assert math.isnan(losses(tmp_path)[0])
+    assert math.isfinite(losses(tmp_path)[1])
+    assert all(tensor.isfinite().all() for tensor in run.objective.state_dict().values())
+
+
+@pytest.mark.parametrize("name", ["R(2+1)D", "S3D-G"])
+def test_channels_last_in_bf16_is_equal_but_for_rounding(name: str) -> None:
+    torch.manual_seed(0)
+    here = ENCODERS[name]().eval()
+    there, given = copy.deepcopy(here).to(DEVICE), inputs(here)
+    lay_channels_last(there)
+    with torch.no_grad(), torch.autocast(DEVICE, torch.bfloat16):
+        found = there(given.to(DEVICE)).float().cpu()
+    near = torch.nn.functional.cosine_similarity(found.flatten(1), here(given).flatten(1))
+    assert (near > 0.99).all()
 
 
 def test_a_run_of_a_gpu_opens_without_one(world: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def step(model: Sound, batch: Batch, size: int) -> tuple[Tensor, list[Tensor]]:
     torch.manual_seed(0)
     vectors = in_chunks(model.represent, (batch,), size)
     loss = (vectors["audio"] @ vectors["audio"].T).softmax(1).diagonal().log().mean() + vectors["size"].mean()
-    loss.backward()
+    torch.autograd.backward(loss)
     return loss, [p.grad for p in model.parameters() if p.grad is not None]
 
 

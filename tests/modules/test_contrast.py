@@ -36,7 +36,8 @@ def some(holes: bool) -> tuple[Side, Side]:
 def whole(score: PairScore, rows: Side, columns: Side, scale: Tensor) -> Contrast:
     """By the whole matrix."""
     clips, candidates = columns.valid.shape
-    scores = scale * score(*rows.vectors, columns.vectors[0].flatten(0, 1))
+    places, pooled = rows.vectors
+    scores = scale * score(places, pooled, columns.vectors[0].flatten(0, 1))
     own = torch.eye(clips, dtype=torch.bool).repeat_interleave(candidates, 1)
     shared = (rows.keys.unsqueeze(1).unsqueeze(2) == columns.keys.flatten(0, 1).unsqueeze(1)).flatten(2).any(2)
     counts = (own | ~shared) & rows.valid.unsqueeze(1) & columns.valid.flatten()

@@ -1,5 +1,6 @@
 """Films that name other files or addresses, and names that are addresses, at every entry: nothing else is opened."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -110,7 +111,7 @@ def test_single_files(folder: Path, model: Model, tmp_path: Path, record_propert
     assert len(attacks) == ATTACKS
     entries: list[Callable[[str], Any]] = [
         lambda path: PyAVReader().open(path, path),
-        lambda path: PyAVReader().open(Path(path).open("rb"), path),
+        lambda path: PyAVReader().open(io.BytesIO(Path(path).read_bytes()), path),
         lambda path: DecordReader().open(path, path),
         lambda path: model.query(video=path),
         lambda path: model.query(audio=path),

@@ -1,4 +1,4 @@
-"""What names, captions and messages hold is text on a terminal, in pages, sheets and plots, never a command or markup."""
+"""What names, captions and messages hold is text on terminals, in pages, sheets and plots, no command and no markup."""
 
 import json
 import re
@@ -109,7 +109,8 @@ HOSTILE = [
     "<a href='javascript:alert(1)'>x</a>",
     "&lt;script&gt;alert(1)&lt;/script&gt;",
     "<!--", "]]>", "<iframe srcdoc='<script>alert(1)</script>'>", "\x00<script>alert(1)</script>",
-    "<meta http-equiv=refresh content='0;url=http://127.0.0.1'>", "<base href=http://127.0.0.1>", "\u2028<b>", EVIL[:-20],
+    "<meta http-equiv=refresh content='0;url=http://127.0.0.1'>", "<base href=http://127.0.0.1>",
+    "\u2028<b>", EVIL[:-20],
 ]  # fmt: skip
 
 

@@ -34,6 +34,7 @@ def test_tensors_may_share_memory(tmp_path: Path) -> None:
     assert torch.equal(parts["c"], parts["a"].t())
 
 
+@pytest.mark.fault("R9")
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json", "manifest.json"])
 @pytest.mark.parametrize("fault", ["missing", "cut", "flipped", "empty"])
 def test_a_damaged_one_is_refused_and_the_one_before_is_found(tmp_path: Path, name: str, fault: str) -> None:
@@ -55,6 +56,7 @@ def test_a_damaged_one_is_refused_and_the_one_before_is_found(tmp_path: Path, na
     assert len(why) == 1
 
 
+@pytest.mark.fault("R9")
 def test_when_all_are_damaged_it_says_so(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, PARTS, {})
@@ -64,6 +66,7 @@ def test_when_all_are_damaged_it_says_so(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path / "none").newest() == (None, [])
 
 
+@pytest.mark.fault("R8")
 def test_a_full_disk_leaves_the_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, PARTS, {})
@@ -80,6 +83,7 @@ def test_a_full_disk_leaves_the_earlier_ones(tmp_path: Path, monkeypatch: pytest
     assert checkpoints.read(1).step == 1
 
 
+@pytest.mark.fault("R2")
 def test_what_a_kill_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoints = Checkpoints(tmp_path)
 
@@ -97,6 +101,7 @@ def test_what_a_kill_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("R9")
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, PARTS, {"format": 99})
@@ -104,6 +109,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
         checkpoints.read(1)
 
 
+@pytest.mark.fault("R10")
 def test_a_pickle_is_never_read(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, PARTS, {})

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmssl.errors import CheckpointError, UsageError
+from mmssl.errors import CheckpointError, TrainingError, UsageError
 from mmssl.objective import Objective
+from mmssl.objectives.contrastive.info_nce import InfoNCE
 from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.dry_run import dry_run
@@ -87,12 +88,38 @@ def test_two_batches_of_gradient_equal_one_of_twice_the_size(build: Any, tmp_pat
         torch.testing.assert_close(tensor, two.objective.state_dict()[name], rtol=1e-4, atol=1e-5)
 
 
+def test_a_batch_in_chunks_trains_like_the_batch(build: Any, tmp_path: Path) -> None:
+    trained: list[Objective] = []
+    for chunk in (0, 3):
+        torch.manual_seed(0)
+        run: Run = build(batch_size=8, dropout=0.0, steps=3).build()
+        encoders: Any = run.objective.encoders
+        objective = InfoNCE(video=encoders["video"], audio=encoders["audio"], dim=8)
+        plan = replace(run.optimization, chunk=chunk)
+        train(replace(run, objective=objective, optimization=plan, evaluations={}), tmp_path / str(chunk))
+        assert objective.chunk == chunk
+        trained.append(objective)
+    for name, tensor in trained[0].state_dict().items():
+        torch.testing.assert_close(tensor, trained[1].state_dict()[name], rtol=1e-4, atol=1e-5)
+    with pytest.raises(UsageError, match="chunk is 2, but Agreement"):
+        train(replace(run, optimization=replace(run.optimization, chunk=2)), tmp_path / "refused")
+
+
 def test_bfloat16_is_close_to_float32(build: Any, tmp_path: Path) -> None:
     for precision in ("fp32", "bf16"):
         train(build(dropout=0.0, precision=precision).build(), tmp_path / precision)
     last = [float(rows(tmp_path / precision)[-1].split(",")[1]) for precision in ("fp32", "bf16")]
     assert last[0] != last[1]
     assert last[0] == pytest.approx(last[1], rel=0.05)
+
+
+def test_bfloat16_that_is_emulated_is_told(
+    build: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for able in (True, False):
+        monkeypatch.setattr("mmssl.training.session.has_bf16", lambda device, able=able: able)
+        train(build(steps=1, precision="bf16").build(), tmp_path / str(able))
+        assert ("bf16 is emulated by this cpu" in capsys.readouterr().out) == (not able)
 
 
 @pytest.mark.slow
@@ -103,6 +130,7 @@ def test_compiling_changes_no_name_of_the_checkpoint(build: Any, tmp_path: Path)
     restore(plain, tmp_path / "compiled")
 
 
+@pytest.mark.fault("R8")
 def test_one_failed_checkpoint_is_told_three_stop(
     build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +180,7 @@ def test_unreadable_recordings_are_named(build: Any, tmp_path: Path, recordings:
     assert "broken" in (tmp_path / "run" / "skipped.jsonl").read_text()
 
 
+@pytest.mark.fault("R11")
 def test_weights_of_another_model_are_refused(build: Any, tmp_path: Path) -> None:
     recipe: Recipe = build(steps=2)
     train(recipe.build(), tmp_path, recipe=recipe)
@@ -172,11 +201,24 @@ def test_a_folder_that_is_no_run_says_so(tmp_path: Path, build: Any) -> None:
         load_run(tmp_path)
 
 
+@pytest.mark.fault("R14")
 def test_a_device_that_is_not_there_says_so(build: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--device"):
         train(build().build(), tmp_path, device="cuda:99")
     with pytest.raises(UsageError, match="--device"):
         train(build().build(), tmp_path, device="nonsense")
+
+
+@pytest.mark.fault("R14")
+def test_a_gpu_without_room_is_one_sentence_with_what_to_do(build: Any, tmp_path: Path) -> None:
+    run: Run = build().build()
+
+    def forward(batch: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    run.objective.forward = forward  # type: ignore[method-assign, assignment]
+    with pytest.raises(TrainingError, match=r"batch_size 4: .*accumulate.*bf16, or --recompute .*20\.00 GiB"):
+        train(run, tmp_path)
 
 
 @pytest.mark.gpu

@@ -43,6 +43,7 @@ def table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.fault("R6")
 @pytest.mark.parametrize("bad", [NAN, INF])
 @pytest.mark.parametrize("step", [1, 3, 4, 6])
 def test_the_step_is_left_out_and_told(
@@ -61,6 +62,7 @@ def test_the_step_is_left_out_and_told(
     assert [row["step"] for row in table(tmp_path)] == list("123456")
 
 
+@pytest.mark.fault("R6")
 def test_nothing_at_all_is_changed_by_it() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
@@ -90,6 +92,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [tensor for state in optimizer.state.values() for tensor in state.values()]
 
 
+@pytest.mark.fault("R6")
 def test_ten_of_a_hundred_end_the_run_also_when_it_was_stopped_between(build: Any, tmp_path: Path) -> None:
     bad = {3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18}
     recipe: Recipe = build(steps=30, save_every=10, evaluate_every=0)
@@ -99,11 +102,12 @@ def test_ten_of_a_hundred_end_the_run_also_when_it_was_stopped_between(build: An
     whole = (tmp_path / "whole" / "left_out.jsonl").read_text()
     assert len(whole.splitlines()) == 10
     # What came after the checkpoint is done again, with the same end after the same step.
-    with pytest.raises(TrainingError, match="step 17: .*10 of the last 100"):
+    with pytest.raises(TrainingError, match=r"step 17: .*10 of the last 100"):
         train(fail_at(recipe.build(), bad, NAN, done=10), tmp_path / "whole", recipe=recipe, resume=True)
     assert (tmp_path / "whole" / "left_out.jsonl").read_text() == whole
 
 
+@pytest.mark.fault("R6")
 def test_a_step_that_is_left_out_is_resumed_bit_for_bit(build: Any, tmp_path: Path) -> None:
     recipe: Recipe = build(ema=0.9, normalize=True)
     train(fail_at(recipe.build(), {2, 5}, NAN), tmp_path / "whole", recipe=recipe)
@@ -121,6 +125,7 @@ def test_a_step_that_is_left_out_is_resumed_bit_for_bit(build: Any, tmp_path: Pa
             assert torch.equal(tensor, other.parts[part][name]), name
 
 
+@pytest.mark.fault("R6")
 def test_weights_that_are_lost_are_never_saved(build: Any, tmp_path: Path) -> None:
     run: Run = build().build()
 

@@ -43,7 +43,7 @@ for way in ways:
     if way == "bad":
         run = replace(run, steps=20)
     if way.startswith("sharded"):
-        run = replace(run, shard=True, optimization=replace(run.optimization, recompute="recompute" in way))
+        run = replace(run, shard=True, recompute="recompute" in way)
     if way == "resumed":  # what the sharded one left after step 3 goes on whole
         import shutil
         if rank == 0:
@@ -65,6 +65,15 @@ for way in ways:
             if way == "bad":  # the weights, so every later loss
                 run.objective.heads["audio"].weight.data.fill_(float("nan"))
 
+    if way.endswith("nan") and rank == 1:  # one batch of one process
+        usual, passes = run.objective.forward, iter(range(1, 1000))
+
+        def forward(batch):
+            if next(passes) == 4:
+                batch.audio.fill_(float("nan"))
+            return usual(batch)
+
+        run.objective.forward = forward
     run.objective.after_step = after_step
     try:
         train(run, Path(folder) / way, recipe=recipe, resume=way in ("resumed", "sharded-again"))
@@ -84,7 +93,7 @@ def arguments(page: Path, data: Path, folder: Path, *ways: str) -> list[str]:
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-WAYS = ("go", "signal", "bad", "sharded", "sharded-recompute", "resumed", "sharded-again")
+WAYS = ("go", "signal", "bad", "sharded", "sharded-recompute", "resumed", "sharded-again", "nan", "sharded-nan")
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +134,13 @@ def test_two_processes_equal_one(build: Any, two: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(tensor, both[name], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.fault("R1")
 def test_a_signal_to_one_stops_both_after_the_same_step(two: Path) -> None:
     assert ends(two, 1) == ["143", "143"]
     assert Checkpoints(two / "signal" / "checkpoints").steps() == [3, 4]
 
 
+@pytest.mark.fault("R6")
 def test_a_bad_loss_of_one_stops_both(two: Path) -> None:
     first, second = ends(two, 2)
     assert first == second
@@ -138,17 +149,32 @@ def test_a_bad_loss_of_one_stops_both(two: Path) -> None:
     assert len(re.findall(r"clip\d", first)) == SETTINGS["batch_size"] // 2 * SETTINGS["accumulate"]
 
 
-@pytest.mark.parametrize("way", ["sharded", "sharded-recompute", "resumed", "sharded-again"])
-def test_sharded_equals_whole_in_losses_weights_moments_and_averages(two: Path, way: str) -> None:
+@pytest.mark.fault("R6")
+def test_a_bad_batch_of_one_is_left_out_by_both(two: Path) -> None:
+    assert ends(two, WAYS.index("nan")) == ["end", "end"]
+    assert [str(loss) == "nan" for loss in losses(two / "nan")] == [False, True, False, False, False, False]
+    checkpoint = Checkpoints(two / "nan" / "checkpoints").read(6)
+    assert checkpoint.facts["left_out"] == [2]
+    assert all(tensor.isfinite().all() for part in checkpoint.parts.values() for tensor in part.values())
+
+
+@pytest.mark.parametrize(
+    ("way", "whole"),
+    [
+        ("sharded", "go"), ("sharded-recompute", "go"), ("resumed", "go"), ("sharded-again", "go"),
+        ("sharded-nan", "nan"),
+    ],
+)  # fmt: skip
+def test_sharded_equals_whole_in_losses_weights_moments_and_averages(two: Path, way: str, whole: str) -> None:
     assert ends(two, WAYS.index(way)) == ["end", "end"]
-    assert losses(two / way) == pytest.approx(losses(two / "go"), rel=1e-6)
-    one, both = (Checkpoints(two / folder / "checkpoints").read(6).parts for folder in ("go", way))
+    assert losses(two / way) == pytest.approx(losses(two / whole), rel=1e-6, nan_ok=True)
+    one, both = (Checkpoints(two / folder / "checkpoints").read(6).parts for folder in (whole, way))
     assert one.keys() == both.keys() == {"model", "optimizer", "ema"}
     for part, tensors in one.items():
         assert tensors.keys() == both[part].keys()
         for name, tensor in tensors.items():
             torch.testing.assert_close(tensor, both[part][name], rtol=1e-6, atol=1e-9)
-    measured = [json.loads((two / folder / "metrics.jsonl").read_text().splitlines()[-1]) for folder in ("go", way)]
+    measured = [json.loads((two / folder / "metrics.jsonl").read_text().splitlines()[-1]) for folder in (whole, way)]
     assert measured[1] == pytest.approx(measured[0], rel=1e-6)
 
 
@@ -160,6 +186,32 @@ def test_what_was_sharded_opens_alone(two: Path, build: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("R7")
+def test_without_torchrun_the_others_end_as_well(page: Path, recordings: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**ENVIRONMENT, "WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    settings = {**SETTINGS, "batch_size": 6, "double": False, "data": str(recordings), "workers": 1}
+    command = [sys.executable, *arguments(page, recordings, tmp_path, "raise")[:-2], json.dumps(settings), "raise"]
+    started = [
+        subprocess.Popen(
+            command, env={**environment, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        for rank in range(3)
+    ]
+    start = time.perf_counter()
+    errors = [process.communicate(timeout=200)[1] for process in started]
+    assert time.perf_counter() - start < 60 + 30  # and the time to begin
+    assert all(process.returncode != 0 for process in started), errors
+    assert "an accident on process 1" in errors[1]
+    for process in started:
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)  # no worker of it is left
+
+
+@pytest.mark.slow
+@pytest.mark.fault("R7")
 def test_under_torchrun_one_that_fails_ends_all_at_once(page: Path, recordings: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += arguments(page, recordings, tmp_path, "raise")

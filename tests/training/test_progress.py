@@ -1,11 +1,15 @@
 import io
+import math
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import torch
 
+from mmssl.training.board import Board
 from mmssl.training.measures import measures, table
 from mmssl.training.progress import Pace, Progress
 from mmssl.training.readings import Readings
@@ -67,6 +71,19 @@ def test_numbers_come_one_step_late_as_means_of_the_steps_batches() -> None:
     assert readings.flush() is None
 
 
+def test_tensorboard_reads_the_curves(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+
+    with closing(Board(tmp_path / "tensorboard")) as board:
+        for step, value in ((1, 1.5), (2, math.nan), (3, 0.25)):
+            board.scalar("train/loss", value, step)
+    found = EventAccumulator(str(tmp_path / "tensorboard"))
+    found.Reload()
+    points = [(event.step, event.value) for event in found.Scalars("train/loss")]
+    assert points == [(1, 1.5), (2, pytest.approx(math.nan, nan_ok=True)), (3, 0.25)]
+
+
+@pytest.mark.fault("R1")
 def test_the_second_signal_ends_at_once() -> None:
     program = """
 import os, signal

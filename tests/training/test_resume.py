@@ -1,12 +1,9 @@
 """Killed at any step and resumed: the same weights, moments, averages and losses, bit for bit."""
 
 import csv
+import json
 import os
-import random
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +69,7 @@ def crash() -> None:
     raise SomeError
 
 
+@pytest.mark.fault("R3")
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_after_a_crash(build: Any, tmp_path: Path, settings: dict[str, Any]) -> None:
     recipe: Recipe = build(**settings)
@@ -84,6 +82,7 @@ def test_after_a_crash(build: Any, tmp_path: Path, settings: dict[str, Any]) -> 
     same(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.fault("R1")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 138)])
 def test_after_a_signal_and_with_other_workers(build: Any, tmp_path: Path, number: int, status: int) -> None:
     recipe: Recipe = build()
@@ -99,6 +98,7 @@ def test_after_a_signal_and_with_other_workers(build: Any, tmp_path: Path, numbe
     same(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.fault("R9")
 def test_goes_back_to_the_checkpoint_before_a_damaged_one(
     build: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,31 +113,6 @@ def test_goes_back_to_the_checkpoint_before_a_damaged_one(
     train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
     assert "warning" in capsys.readouterr().out
     same(tmp_path / "whole", tmp_path / "parts")
-
-
-@pytest.mark.slow
-def test_killed_again_and_again_at_any_instant(build: Any, page: Path, recordings: Path, tmp_path: Path) -> None:
-    settings = {"data": str(recordings), "steps": 60, "save_every": 1, "evaluate_every": 0, "ema": 0.9}
-    train(build(**settings).build(), tmp_path / "whole", recipe=build(**settings))
-    words = [word for name, value in settings.items() for word in ("--" + name.replace("_", "-"), str(value))]
-    command = [sys.executable, "-c", "from mmssl.cli.app import main; main()", "train", str(page), *words]
-    command += ["--out", str(tmp_path / "parts"), "--resume", "--device", "cpu"]
-    kills = 0
-    while True:
-        # As many threads as this process: sums in another order round otherwise.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-        assert process.stdout is not None
-        first = process.stdout.readline()  # it has loaded, and begins
-        time.sleep(random.Random(kills).uniform(0, 0.7))
-        process.kill()
-        kills += process.wait() == -signal.SIGKILL
-        assert first, process.stderr.read() if process.stderr else ""
-        if process.returncode == 0 or kills == 12:
-            break
-    assert kills > 3
-    train(build(**settings).build(), tmp_path / "parts", recipe=build(**settings), resume=True)
-    same(tmp_path / "whole", tmp_path / "parts", 60)
 
 
 def test_says_when_the_surroundings_round_otherwise(
@@ -168,6 +143,30 @@ def test_a_finished_run_has_nothing_left_to_do(build: Any, tmp_path: Path) -> No
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
 
 
+def test_goes_on_with_a_folder_of_a_version_with_fewer_settings(build: Any, tmp_path: Path) -> None:
+    recipe: Recipe = build(steps=2)
+    train(recipe.build(), tmp_path, recipe=recipe)
+    content = json.loads((tmp_path / "run.json").read_text())
+    del content["optimization"]["compile"]
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    train(recipe.build(), tmp_path, recipe=recipe, resume=True)
+    content["optimization"]["lr"] = 7
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    with pytest.raises(UsageError, match="optimization"):
+        train(recipe.build(), tmp_path, recipe=recipe, resume=True)
+
+
+def test_computing_again_instead_of_keeping_may_change_on_the_way(build: Any, tmp_path: Path) -> None:
+    recipe: Recipe = build(normalize=True)
+    run: Run = recipe.build()
+    train(recipe.build(), tmp_path / "whole", recipe=recipe)
+    with pytest.raises(SomeError):
+        train(at_step(replace(run, recompute=True), 4, crash), tmp_path / "parts", recipe=recipe)
+    train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
+    same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.fault("R9")
 def test_refuses_another_run(build: Any, tmp_path: Path) -> None:
     recipe: Recipe = build(steps=2)
     train(recipe.build(), tmp_path, recipe=recipe)
@@ -177,6 +176,7 @@ def test_refuses_another_run(build: Any, tmp_path: Path) -> None:
         train(build(steps=2, seed=4).build(), tmp_path, resume=True)
 
 
+@pytest.mark.fault("R9")
 def test_refuses_other_data(build: Any, tmp_path: Path, recordings: Path) -> None:
     recipe: Recipe = build(steps=2)
     train(recipe.build(), tmp_path / "run", recipe=recipe)

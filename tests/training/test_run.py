@@ -9,6 +9,7 @@ from mmssl.run import Optimization, Run
 from mmssl.training.recipe import Recipe
 
 
+@pytest.mark.fault("R13")
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -21,11 +22,12 @@ def test_names_the_field_that_is_out_of_range(build: Any, wrong: dict[str, Any])
         replace(build().build(), **wrong)
 
 
+@pytest.mark.fault("R13")
 @pytest.mark.parametrize(
     "wrong",
     [
         {"lr": 0.0}, {"warmup": -1}, {"weight_decay": -0.1}, {"clip_norm": -1.0}, {"accumulate": 0}, {"ema": 1.0},
-        {"precision": "fp16"}, {"recompute": True, "compile": True},
+        {"precision": "fp16"}, {"chunk": -1},
     ],
 )  # fmt: skip
 def test_optimization_names_the_field_that_is_out_of_range(wrong: dict[str, Any]) -> None:
@@ -39,6 +41,14 @@ def test_data_must_be_what_the_encoders_read(build: Any, wrong: dict[str, int]) 
     changed: Any = wrong
     with pytest.raises(UsageError, match=next(iter(wrong))):
         replace(run, data=replace(run.data, **changed))
+
+
+def test_what_does_not_go_together_is_refused(build: Any) -> None:
+    run: Run = build().build()
+    with pytest.raises(UsageError, match="shard and chunk"):
+        replace(run, shard=True, optimization=Optimization(chunk=2))
+    with pytest.raises(UsageError, match="compile decides"):
+        replace(run, recompute=True, optimization=Optimization(compile=True))
 
 
 def test_text_needs_captions_and_a_tokenizer(build: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from mmssl.errors import CheckpointError, UsageError
 from mmssl.training import checkpoint
@@ -31,7 +32,7 @@ class Disk:
         self.calls, self.fails, self.number = 0, range(0), errno.ENOSPC
         for place, name in [(os, "fsync"), (os, "open"), (Path, "mkdir"), (Path, "write_text"), (Path, "rename")]:
             monkeypatch.setattr(place, name, self._watched(getattr(place, name)))
-        monkeypatch.setattr(checkpoint, "save_file", self._watched(checkpoint.save_file, SafetensorError))
+        monkeypatch.setattr(checkpoint, "save_file", self._watched(save_file, SafetensorError))
 
     def _watched(self, call: Callable[..., Any], kind: type[Exception] = OSError) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
@@ -48,9 +49,10 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.fault("R8")
 @pytest.mark.parametrize("number", FAULTS, ids=errno.errorcode.get)
 def test_a_checkpoint_survives_a_fault_at_every_call(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Any
 ) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, PARTS, {})
@@ -60,6 +62,7 @@ def test_a_checkpoint_survives_a_fault_at_every_call(
         checkpoints.save(2, PARTS, {})
         last = disk.calls
     assert last > 12
+    record_property("cases", last)
     for call in range(1, last + 1):
         for path in checkpoints.path(2).iterdir():
             path.unlink()
@@ -91,12 +94,15 @@ def files_up_to(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_file_that_ends_anywhere_is_no_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.fault("R8")
+def test_a_file_that_ends_anywhere_is_no_checkpoint(tmp_path: Path, record_property: Any) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, PARTS, {})
     before = content(tmp_path)
     largest = max(len(data) for data in before.values())
-    for size in range(0, largest, 64):
+    sizes = range(0, largest, 64)
+    record_property("cases", len(sizes))
+    for size in sizes:
         with files_up_to(size), pytest.raises(CheckpointError, match="not saved"):
             checkpoints.save(2, PARTS, {})
         assert content(tmp_path) == before
@@ -104,7 +110,9 @@ def test_a_file_that_ends_anywhere_is_no_checkpoint(tmp_path: Path) -> None:
         checkpoints.save(2, PARTS, {})
 
 
-def test_each_of_200_flipped_bits_and_each_cut_is_found(tmp_path: Path) -> None:
+@pytest.mark.fault("R9")
+def test_each_of_200_flipped_bits_and_each_cut_is_found(tmp_path: Path, record_property: Any) -> None:
+    record_property("cases", 280)
     checkpoints, draw = Checkpoints(tmp_path), random.Random(0)
     checkpoints.save(1, PARTS, {"seed": 5})
     files = sorted(checkpoints.path(1).iterdir())
@@ -120,6 +128,7 @@ def test_each_of_200_flipped_bits_and_each_cut_is_found(tmp_path: Path) -> None:
     assert checkpoints.read(1).facts["seed"] == 5
 
 
+@pytest.mark.fault("R9")
 def test_what_the_manifest_does_not_name_is_not_read(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, PARTS, {})
@@ -130,6 +139,7 @@ def test_what_the_manifest_does_not_name_is_not_read(tmp_path: Path) -> None:
         checkpoints.read(1)
 
 
+@pytest.mark.fault("R8")
 def test_a_full_disk_under_the_logs_is_told_once_and_training_goes_on(
     build: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +163,7 @@ def test_a_full_disk_under_the_logs_is_told_once_and_training_goes_on(
         assert torch.equal(tensor, other["model"][name])
 
 
+@pytest.mark.fault("R8")
 def test_rows_that_a_full_disk_left_in_half_are_dropped(build: Any, tmp_path: Path) -> None:
     recipe: Recipe = build(steps=4)
     train(recipe.build(), tmp_path, recipe=recipe)
@@ -163,6 +174,7 @@ def test_rows_that_a_full_disk_left_in_half_are_dropped(build: Any, tmp_path: Pa
         assert (tmp_path / "log.csv").read_bytes() == whole
 
 
+@pytest.mark.fault("R8")
 def test_an_out_that_cannot_be_written_is_one_sentence(build: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be made"):

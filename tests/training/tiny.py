@@ -62,14 +62,14 @@ class Agreement(Objective):
         heads: dict[Modality, nn.Module] = {"video": nn.Linear(8, 8), "audio": nn.Linear(8, 8)}
         super().__init__({"video": Sight(dropout), "audio": Sound()}, heads)
         self.noise = noise
-        self.scale = Temperature() if scale else nn.Identity()
+        self.scale = Temperature() if scale else None
         self.norm = nn.BatchNorm1d(8) if normalize else nn.Identity()
         self.register_buffer("refreshed", torch.zeros(()))
         self.progress: list[float] = []
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         sight, sound = (self.features(batch, m)[0].flatten(1, -2).mean(1) for m in PAIR)
-        sight = self.scale(self.norm(sight))
+        sight = self.norm(sight) if self.scale is None else self.norm(sight) * self.scale()
         loss = (sight - sound).square().mean() + (sight.square().mean(1) - 1).square().mean()
         if self.noise:
             loss = loss + self.noise * torch.rand(()) * sight.square().mean()

@@ -25,7 +25,7 @@ def checked(source: Source, name: str, largest: int) -> Source:
         MediaError: MISSING, PERMISSION, NOT_REGULAR, EMPTY or TOO_LARGE.
     """
     if isinstance(source, str):
-        path = Path(os.path.abspath(source))  # noqa: PTH100 - resolve() would follow links into names not the user's
+        path = Path.cwd() / source  # not resolved: the user's name, in which `link/..` is where the link leads
         size = _file_size(path, name)
     else:
         path = None

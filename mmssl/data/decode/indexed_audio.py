@@ -1,7 +1,7 @@
 """Sound by time from a packet table: the packets of a window and what its first needs before it, nothing else."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -16,7 +16,7 @@ from mmssl.data.packets.content import DoubtError, contents, packets
 from mmssl.data.packets.table import Ints, StreamPackets
 from mmssl.data.ranges import Slice
 
-# (bytes of a packet) -> samples, for sound that is stored as it is, in the form and range of FFmpeg's decoders.
+# Sound that is stored as it is, in the form and range that FFmpeg's decoders give.
 PCM: dict[str, np.dtype[Any]] = {
     "pcm_u8": np.dtype("u1"),
     "pcm_s16le": np.dtype("<i2"),
@@ -24,8 +24,28 @@ PCM: dict[str, np.dtype[Any]] = {
     "pcm_f32le": np.dtype("<f4"),
     "pcm_f64le": np.dtype("<f8"),
 }
+SAME = 1e-7  # s; times that differ by less are one
 
-Raw = tuple[float, int, NDArray[Any]]  # second, sample rate, [channels, n]
+
+@dataclass
+class Decoded:
+    """What packets decode to, one part a frame.
+
+    Attributes:
+        samples: [n] of all parts, one after the other, mixed to one channel.
+        rate: Hz.
+        times: [P] seconds at which the parts begin.
+        counts: [P] samples of each.
+        early: [P] of these, how many at its beginning are not sound.
+        late: [P] the same at its end.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+    times: NDArray[np.float64]
+    counts: Ints
+    early: Ints
+    late: Ints
 
 
 def sound(stream: StreamPackets, part: Slice, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
@@ -41,74 +61,91 @@ def sound(stream: StreamPackets, part: Slice, start: float, samples: int, sample
     if end <= track.start or begin >= track.end + SLACK:
         return np.zeros(samples, np.float32)
     before = preroll(stream.coding.codec, stream.coding.sample_rate, float(stream.lasts[0]))
-    first = int(np.searchsorted(stream.seconds + stream.lasts, begin - before, side="left"))
-    # One more than seems to be needed: a packet may give less than it says, at the very end.
-    last = int(np.searchsorted(stream.seconds, until, side="left")) + 1
-    numbers = np.arange(first, min(last, len(stream.stamp)))
+    ends = stream.seconds + stream.lasts
+    first, last = np.searchsorted(ends, [begin - before, until]).tolist()
+    numbers = np.arange(first, min(last + 1, len(ends)))
     if not len(numbers):
         raise DoubtError
-    raw = (_stored if stream.coding.codec in PCM else _decoded)(stream, part, numbers, until)
-    if not raw or raw[0][0] > max(begin, track.start, stream.seconds[0]) + 1e-6:
+    decoded = (_stored if stream.coding.codec in PCM else _decoded)(stream, part, numbers)
+    if decoded.times[0] > max(begin, track.start, stream.seconds[0]) + SAME:
         raise DoubtError
-    reached = raw[-1][0] + raw[-1][2].shape[1] / raw[-1][1]
-    if reached < until and (last < len(stream.stamp) or reached + SLACK < min(end, track.end)):
+    reached = decoded.times + (decoded.counts - decoded.early - decoded.late) / decoded.rate
+    if reached[-1] < until and (last + 1 < len(ends) or reached[-1] + SLACK < min(end, track.end)):
         raise DoubtError
-    pieces = [piece for piece in _mixed(raw) if piece.time + len(piece.samples) / piece.sample_rate > begin]
+    pieces = _pieces(decoded, reached, begin, until)
     if not all(np.isfinite(piece.samples).all() for piece in pieces):
         raise DoubtError
     return window(pieces, start, samples, sample_rate)
 
 
-def _decoded(stream: StreamPackets, part: Slice, numbers: Ints, until: float) -> list[Raw]:
-    """What packets decode to, without priming, up to second `until`.
+def _pieces(decoded: Decoded, reached: NDArray[np.float64], begin: float, until: float) -> list[Piece]:
+    """From the first that reaches beyond `begin` to the first that reaches `until`."""
+    first = int(np.argmax(reached > begin))
+    last = min(int(np.searchsorted(reached, until)), len(reached) - 1)
+    edges = np.concatenate([[0], np.cumsum(decoded.counts)])
+    times, counts = decoded.times[first : last + 1], decoded.counts[first : last + 1]
+    cut = decoded.early[first : last + 1].any() or decoded.late[first : last + 1].any()
+    even = times[0] + np.concatenate([[0], np.cumsum(counts)[:-1]]) / decoded.rate
+    if not cut and np.abs(even - times).max() < SAME:
+        return [Piece(float(times[0]), decoded.rate, decoded.samples[edges[first] : edges[last + 1]])]
+    return [
+        Piece(
+            float(decoded.times[number]),
+            decoded.rate,
+            decoded.samples[edges[number] + decoded.early[number] : edges[number + 1] - decoded.late[number]],
+        )
+        for number in range(first, last + 1)
+    ]
 
-    Each time by a new decoder: AAC's noise goes on where it was, so that a kept one would give other sound each time.
+
+def _decoded(stream: StreamPackets, part: Slice, numbers: Ints) -> Decoded:
+    """Packets decoded, by a new decoder each time.
+
+    AAC's noise goes on where it was: a decoder that is kept would give the same window otherwise each time.
     """
-    context, track, raw = new_context(stream.coding, 0), stream.track, list[Raw]()
+    context, track, mixed = new_context(stream.coding, 0), stream.track, list[NDArray[np.float32]]()
     columns = (stream.stamp, stream.seconds, stream.skip, stream.trim)
     told = {stamp: rest for stamp, *rest in zip(*(column[numbers].tolist() for column in columns), strict=True)}
+    parts: list[tuple[float, int, int, int]] = []
+    rate = 0
     follows = track.start  # for frames without a time
     for packet in (*packets(stream, numbers, part), None):
         for frame in context.decode(packet):
-            if frame.pts is not None and frame.pts not in told:
+            count, stamp = frame.samples, frame.pts
+            if not parts:
+                rate = frame.sample_rate
+            if (stamp is not None and stamp not in told) or frame.sample_rate != rate or not count:
                 raise DoubtError
-            time, skip, trim = told.get(frame.pts, (follows, 0, 0))
-            rate = frame.sample_rate
+            time, skip, trim = (follows, 0, 0) if stamp is None else told[stamp]
             if skip:
                 # To the nearest tick, halves up, as FFmpeg moves the time of what it cuts.
-                time = track.seconds(frame.pts + math.floor(Fraction(skip, rate) / track.tick + Fraction(1, 2)))
-            early = skip + max(0, round((track.start - time) * rate))
-            until_sample = frame.samples - trim
-            if until_sample > early:
-                raw.append((time + (early - skip) / rate, rate, samples_of(frame)[:, early:until_sample]))
-            follows = time + (until_sample - skip) / rate
-        if raw and follows >= until:
-            break
-    return raw
+                time = track.seconds(stamp + math.floor(Fraction(skip, rate) / track.tick + Fraction(1, 2)))
+            early = max(0, round((track.start - time) * rate)) if time < track.start else 0
+            follows = time + (count - skip - trim) / rate
+            if skip + early + trim < count:
+                parts.append((time + early / rate, count, skip + early, trim))
+                # Each at once: mixing them together would move many times what fits into the processor's cache.
+                mixed.append(mono(samples_of(frame)))
+    if not parts:
+        raise DoubtError
+    times, *rest = zip(*parts, strict=True)
+    counts, early_of, late_of = (np.array(column, np.int64) for column in rest)
+    return Decoded(np.concatenate(mixed), rate, np.array(times), counts, early_of, late_of)
 
 
-def _stored(stream: StreamPackets, part: Slice, numbers: Ints, until: float) -> list[Raw]:
+def _stored(stream: StreamPackets, part: Slice, numbers: Ints) -> Decoded:
     """Samples as they stand in the file."""
-    coding, track = stream.coding, stream.track
+    coding, kind = stream.coding, PCM[stream.coding.codec]
     channels = av.AudioLayout(coding.layout).nb_channels
-    raw, kind = [], PCM[coding.codec]
-    for at, content in contents(stream, numbers, part):
-        samples: NDArray[Any] = np.frombuffer(content, kind).reshape(-1, channels).T
-        time = float(stream.seconds[numbers[at]])
-        early = max(0, round((track.start - time) * coding.sample_rate))
-        if samples.shape[1] > early:
-            raw.append((time + early / coding.sample_rate, coding.sample_rate, samples[:, early:]))
-    return raw
-
-
-def _mixed(raw: Sequence[Raw]) -> list[Piece]:
-    """Pieces of one channel; those of a kind are mixed together, which is quicker than one by one."""
-    kinds = {(samples.dtype, len(samples)) for _, _, samples in raw}
-    if len(kinds) > 1:
-        return [Piece(time, rate, mono(samples)) for time, rate, samples in raw]
-    whole = mono(np.concatenate([samples for _, _, samples in raw], axis=1))
-    pieces, place = [], 0
-    for time, rate, samples in raw:
-        pieces.append(Piece(time, rate, whole[place : place + samples.shape[1]]))
-        place += samples.shape[1]
-    return pieces
+    data = b"".join(content for _, content in contents(stream, numbers, part))
+    counts = stream.size[numbers] // (kind.itemsize * channels)
+    if (counts * kind.itemsize * channels != stream.size[numbers]).any() or stream.skip[numbers].any():
+        raise DoubtError
+    times = stream.seconds[numbers]
+    early = np.maximum(np.rint((stream.track.start - times) * coding.sample_rate), 0).astype(np.int64)
+    if (early >= counts).any():
+        raise DoubtError
+    samples: NDArray[Any] = np.frombuffer(data, kind).reshape(-1, channels).T
+    return Decoded(
+        mono(samples), coding.sample_rate, times + early / coding.sample_rate, counts, early, stream.trim[numbers]
+    )

@@ -1,7 +1,7 @@
 """Sound by time with PyAV."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from mmssl.data.decode.pyav_demux import BROKEN, Demuxer, Track
 from mmssl.data.decode.timeline import MARGIN, Piece, mono, window
 from mmssl.errors import Fault, MediaError
 
-_DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
+_KINDS = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
+_DTYPES = {name: np.dtype(kind) for name, kind in _KINDS.items()}
 # Decoders of MP3 (bit reservoir), AAC (overlap) and Opus (80 ms, RFC 7845 4.6) need what came before to be right.
 PREROLL = 0.12  # s
 # Codecs whose packets need none before them.
@@ -117,16 +118,17 @@ def _piece(frame: Any, track: Track, follows: float) -> Piece:
     time = follows if frame.pts is None else float(frame.pts * frame.time_base - track.zero)
     # Priming that a decoder leaves in (after a seek to the start) lies before the stream's start.
     early = max(0, round((track.start - time) * frame.sample_rate))
-    return Piece(time + early / frame.sample_rate, frame.sample_rate, mono(samples[:, early:]))
+    return Piece(time + early / frame.sample_rate, frame.sample_rate, mono(samples)[early:])
 
 
-def samples_of(frame: Any) -> NDArray[Any]:
-    """`[channels, n]` of a frame.
+def samples_of(frame: Any) -> Sequence[NDArray[Any]]:
+    """`[channels][n]` of a frame.
 
     Not by its `to_ndarray`: with 8 channels and more PyAV 18.1 counts planes past the last, and reading one of those
     ends the process.
     """
-    channels, dtype = len(frame.layout.channels), np.dtype(_DTYPES[frame.format.name.removesuffix("p")])
+    name, channels, count = frame.format.name, frame.layout.nb_channels, frame.samples
+    dtype = _DTYPES[name.removesuffix("p")]
     if frame.format.is_planar:
-        return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in frame.planes[:channels]])
-    return np.frombuffer(frame.planes[0], dtype, frame.samples * channels).reshape(-1, channels).T
+        return [np.frombuffer(plane, dtype, count) for plane in frame.planes[:channels]]
+    return list(np.frombuffer(frame.planes[0], dtype, count * channels).reshape(-1, channels).T)

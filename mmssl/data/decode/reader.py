@@ -71,8 +71,11 @@ class Media(Protocol):
     def frames(self, times: Sequence[float], size: tuple[int, int] | None = None) -> Frames:
         """The frame on screen at each time: the last whose presentation time is not later (the first, before it).
 
+        Several windows are best asked for at once, in one list: the default decoder then decodes each group of
+        pictures at most once and passes over those in between.
+
         Args:
-            times: seconds, ascending.
+            times: seconds, ascending, as far apart as one likes.
             size: (height, width) to give; the picture is cropped around its center to that aspect ratio, then scaled.
                 None keeps it as it is.
 

@@ -14,14 +14,13 @@ import numpy as np
 from mmssl.data.decode.pyav_container import ContainerMedia
 from mmssl.data.decode.pyav_demux import BROKEN, DECODERS, Demuxer, Track
 from mmssl.data.decode.pyav_skip import may_skip
-from mmssl.data.decode.pyav_video import LEAP
 from mmssl.data.decode.reader import Source
 from mmssl.data.packets.droppable import Droppable, droppable_in, never
 from mmssl.data.packets.table import DROPPABLE, HIDDEN, KEY, Coding, PacketTable, StreamPackets
 
 PICTURES = frozenset({"mov", "matroska"})  # where the times of packets are those of their pictures
-SOUNDS = PICTURES | {"mp3", "flac", "wav", "aac", "aiff", "w64"}
-NEAR = 64  # bytes from where a container says that a packet lies to where it does, over the block's own header
+SOUNDS = PICTURES | {"mp3", "flac", "wav", "aac", "aiff", "w64", "ogg"}
+NEAR = 320  # bytes from where a container says that a packet lies to where it does, over the header of a block or page
 
 ReadAt = Callable[[int, int], bytes]  # (offset, count) -> the bytes there, of the file
 
@@ -135,23 +134,4 @@ def _stream(rows: _Rows, context: Any) -> StreamPackets | None:
     stream = StreamPackets(
         coding, rows.track, offset, size, stamp, duration, skip, trim, flags.astype(np.uint8), check.astype(np.uint8)
     )
-    sound = _pictures_make_sense(stream) if pictures else _sounds_make_sense(stream)
-    return stream if stream.is_exact and sound else None
-
-
-def _pictures_make_sense(stream: StreamPackets) -> bool:
-    """Times are told once each, never go far back, and every place to begin is later than the one before."""
-    behind = np.maximum.accumulate(stream.seconds) - stream.seconds
-    unique = len(np.unique(stream.stamp)) == len(stream.stamp)
-    ahead = bool((np.diff(stream.stamp[stream.keys]) > 0).all())
-    # Where the end was cut off, pictures that are shown before the last one that is left may be among the lost.
-    step = max(stream.lasts.max(), np.median(np.diff(stream.seconds[stream.shown]))) if len(stream.shown) > 1 else LEAP
-    whole = not stream.track.exact or stream.seconds.max() + 2 * step >= stream.track.end
-    return unique and ahead and whole and len(stream.keys) > 0 and len(stream.shown) > 0 and float(behind.max()) <= LEAP
-
-
-def _sounds_make_sense(stream: StreamPackets) -> bool:
-    """Times go on, and what is hidden lies before the start."""
-    hidden = stream.flags & HIDDEN > 0
-    before = bool((stream.seconds[hidden] <= stream.track.start).all())
-    return before and bool((np.diff(stream.stamp) > 0).all()) and stream.coding.layout != ""
+    return stream if stream.makes_sense() else None

@@ -22,12 +22,13 @@ from mmssl.data.packets.table import Coding, Ints, PacketTable, StreamPackets
 FORMAT = 1
 _HEAD = struct.Struct(">4sBII")  # magic, format, CRC-32 of what follows, its length when decompressed
 _MAGIC = b"mmpk"
-_UNPACKED = 1 << 25  # bytes that a table may decompress to
+_UNPACKED = 1 << 24  # bytes that a table may decompress to
+MOST = 1 << 21  # packets
 _KINDS = ("i1", "i2", "i4", "i8")
 
 
-def encode(table: PacketTable) -> bytes:
-    """The bytes of a table."""
+def encode(table: PacketTable) -> bytes | None:
+    """The bytes of a table; None of more packets than are kept."""
     streams = [stream for stream in (table.video, table.audio) if stream is not None]
     owner = np.repeat(np.arange(len(streams)), [len(stream.offset) for stream in streams])
     offset = np.concatenate([stream.offset for stream in streams])
@@ -37,9 +38,11 @@ def encode(table: PacketTable) -> bytes:
     owner, offset, size = owner[order], offset[order], size[order]
     columns = [owner, offset - np.concatenate([[0], (offset + size)[:-1]]), size]
     for stream in streams:
-        columns += [np.diff(stream.stamp, prepend=0), np.diff(stream.duration, prepend=0)]
+        columns += [np.diff(column, prepend=_before(column)) for column in (stream.stamp, stream.duration)]
         columns += [stream.skip, stream.trim, stream.flags, stream.check.view(np.int8)]
-    kinds = [next(kind for kind in _KINDS if _fits(column, kind)) for column in columns]
+    if len(owner) > MOST:
+        return None
+    kinds = [_kind(column) for column in columns]
     facts: dict[str, Any] = {
         "size": table.size,
         "streams": table.streams,
@@ -47,28 +50,37 @@ def encode(table: PacketTable) -> bytes:
         "matrix": table.matrix,
         "video": None if table.video is None else _stream_facts(table.video),
         "audio": None if table.audio is None else _stream_facts(table.audio),
-        "columns": [[kind, len(column)] for kind, column in zip(kinds, columns, strict=True)],
+        "columns": [[kind, len(column), int(column[0])] for kind, column in zip(kinds, columns, strict=True)],
     }
     told = json.dumps(facts, separators=(",", ":")).encode()
     # The bytes of a column by their place: the high ones are nearly all alike.
     planes = [
         column.astype(f"<{kind}").view(np.uint8).reshape(len(column), -1).T.tobytes()
         for kind, column in zip(kinds, columns, strict=True)
+        if kind
     ]
     raw = b"".join([struct.pack(">I", len(told)), told, *planes])
     body = zlib.compress(raw, 9)
     return _HEAD.pack(_MAGIC, FORMAT, zlib.crc32(body), len(raw)) + body
 
 
-def _fits(column: Ints, kind: str) -> bool:
-    bounds = np.iinfo(kind)
-    return bool(bounds.min <= column.min() and column.max() <= bounds.max)
+def _kind(column: Ints) -> str:
+    """The narrowest that holds all of it; "" for one that stays the same."""
+    least, most = column.min(), column.max()
+    fitting = (kind for kind in _KINDS if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max)
+    return "" if least == most else next(fitting)
+
+
+def _before(column: Ints) -> int:
+    """What comes before the first, were the first difference like the second."""
+    return int(2 * column[0] - column[1]) if len(column) > 1 else int(column[0])
 
 
 def _stream_facts(stream: StreamPackets) -> dict[str, Any]:
     track, coding = stream.track, asdict(stream.coding)
     return {
         "coding": coding | {"extradata": base64.b64encode(stream.coding.extradata).decode()},
+        "before": [_before(stream.stamp), _before(stream.duration)],
         "index": track.index,
         "tick": [track.tick.numerator, track.tick.denominator],
         "zero": [track.zero.numerator, track.zero.denominator],
@@ -85,7 +97,7 @@ def decode(data: bytes, size: int) -> PacketTable | None:
         body = data[_HEAD.size :]
         if (magic, version) != (_MAGIC, FORMAT) or length > _UNPACKED or zlib.crc32(body) != check:
             return None
-        raw = zlib.decompressobj().decompress(body, length)
+        raw = zlib.decompressobj().decompress(body, length)  # no more, whatever it would grow to
         told = int.from_bytes(raw[:4], "big")
         facts = json.loads(raw[4 : 4 + told])
         columns = _columns(raw, 4 + told, facts["columns"])
@@ -97,12 +109,17 @@ def decode(data: bytes, size: int) -> PacketTable | None:
 
 def _columns(raw: bytes, place: int, shapes: Sequence[Any]) -> list[Ints]:
     columns = []
-    for kind, count in shapes:
-        if type(count) is not int or count < 1:
+    for kind, count, first in shapes:
+        if type(count) is not int or not 0 < count <= MOST:
             raise ValueError(count)
+        if kind == "":
+            columns.append(np.full(count, first, np.int64))
+            continue
         width = np.dtype(_KINDS[_KINDS.index(kind)]).itemsize
-        planes = np.frombuffer(raw, np.uint8, count * width, place).reshape(width, count)
-        columns.append(np.ascontiguousarray(planes.T).view(f"<{kind}")[:, 0].astype(np.int64))
+        column = np.frombuffer(raw, np.int8, count * width, place)
+        if width > 1:
+            column = column.reshape(width, count).T.ravel().view(f"<{kind}")
+        columns.append(column.astype(np.int64))
         place += count * width
     return columns
 
@@ -133,8 +150,9 @@ def _table(facts: dict[str, Any], columns: list[Ints], size: int) -> PacketTable
         None if facts["info"]["video"] is None else VideoInfo(**facts["info"]["video"]),
         None if facts["info"]["audio"] is None else AudioInfo(**facts["info"]["audio"]),
     )
-    fits = all(stream is None or stream.is_exact for stream in streams)
-    agree = (video is None or info.video is not None) and (audio is None or info.audio is not None)
+    fits = all(stream is None or stream.makes_sense() for stream in streams)
+    agree = video is None or (info.video is not None and not video.coding.sample_rate)
+    agree = agree and (audio is None or (info.audio is not None and audio.coding.sample_rate > 0))
     if not (fits and agree and number and (a, b, c, d) in _MATRICES and _plausible(info)):
         return None
     return PacketTable(size, int(facts["streams"]), info, (a, b, c, d), video, audio)
@@ -165,8 +183,12 @@ def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints])
     stamp, duration, skip, trim, flags, check = columns
     coding = told["coding"]
     width, height = coding["size"]
+    before_stamp, before_duration = (int(value) for value in told["before"])
+    rate, reorder = int(coding["sample_rate"]), int(coding["reorder"])
     if coding["decoder"] not in DECODERS or len({len(offset), *(len(column) for column in columns)}) != 1:
         raise ValueError(coding["decoder"])
+    if not (0 <= width < 1 << 16 and 0 <= height < 1 << 16 and 0 <= rate < 1 << 24 and 0 <= reorder <= 32):
+        raise ValueError(coding)
     track = Track(
         int(told["index"]),
         Fraction(*told["tick"]),
@@ -182,15 +204,15 @@ def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints])
             base64.b64decode(coding["extradata"]),
             str(coding["tag"]),
             (int(width), int(height)),
-            int(coding["sample_rate"]),
+            rate,
             str(coding["layout"]),
-            int(coding["reorder"]),
+            reorder,
         ),
         track,
         offset,
         size,
-        np.cumsum(stamp),
-        np.cumsum(duration),
+        before_stamp + np.cumsum(stamp),
+        before_duration + np.cumsum(duration),
         skip,
         trim,
         flags.astype(np.uint8),

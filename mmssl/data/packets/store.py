@@ -4,6 +4,7 @@ Tables of unpacked files are made on the first visit and kept in the cache folde
 are often read-only or shared, their listing is the data set, and a cache may be deleted at any time.
 """
 
+import math
 from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ REMEMBERED = 64  # tables in memory, for several visits to a recording
 LARGEST = 1 << 26  # bytes of a file that is read through on its first visit; larger ones want packing
 USUAL = 1 << 12  # bytes of a table; the cache's bound counts them so
 SHARE = 4  # the part of the cache's bound that is for tables
+_ANY = Limits(seconds=math.inf, pixels=1 << 31, streams=1 << 31, channels=1 << 31)  # whoever reads has limits
 _NONE = b"none"  # kept for recordings that no table fits
 
 
@@ -34,6 +36,7 @@ class Store:
     def __init__(self) -> None:
         self._tables: OrderedDict[str, PacketTable | None] = OrderedDict()
         self._lock = Lock()
+        self._keeps = True  # what is put into the cache is found there again
 
     def find(self, part: Slice) -> tuple[PacketTable | None, bool]:
         """The table, and whether that is settled: None and True means that there is none to be made.
@@ -57,13 +60,19 @@ class Store:
         return self._remember(name, table), table is not None
 
     def make(self, part: Slice, media: ContainerMedia, source: Source) -> PacketTable | None:
-        """A table made by reading an open recording through, and kept; None for one that is remote, large or unfit."""
-        if not isinstance(part.ranges, LocalRanges) or part.size > LARGEST:
+        """A table made by reading an open recording through, and kept.
+
+        None for a recording that is remote, large or unfit, and where the cache keeps nothing.
+        """
+        if not isinstance(part.ranges, LocalRanges) or part.size > LARGEST or not self._keeps:
             return None
         name = _name(part)
         # Not the file that `media` reads, whose position is its own.
         table = build(media, source if isinstance(source, str) else part.view(), part.read_at, part.size)
-        _cache().put(name, _NONE if table is None else encode(table))
+        data = None if table is None else encode(table)
+        _cache().put(name, data or _NONE)
+        # With no cache to write to, each visit would read the whole recording.
+        self._keeps = _cache().get(name) is not None
         return self._remember(name, table)
 
     def forget(self) -> None:
@@ -90,7 +99,7 @@ def table_of(source: BinaryIO, name: str) -> bytes | None:
         MediaError: as `Reader.open`.
     """
     part = slice_of(source) or Slice(files := FileRanges(source, name), 0, files.size)
-    media = ContainerMedia(Demuxer(part.view(), name), Limits(), CODECS)
+    media = ContainerMedia(Demuxer(part.view(), name), _ANY, CODECS)
     try:
         table = build(media, part.view(), part.read_at, part.size)
     finally:

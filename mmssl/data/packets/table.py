@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.picture import Orientation
 from mmssl.data.decode.pyav_demux import Track
+from mmssl.data.decode.pyav_video import LEAP
 from mmssl.data.decode.reader import MediaInfo
 
 Ints = NDArray[np.int64]
@@ -90,8 +91,29 @@ class StreamPackets:
         unit = math.lcm(tick.denominator, zero.denominator)
         return tick.numerator * (unit // tick.denominator), zero.numerator * (unit // zero.denominator), unit
 
-    @property
-    def is_exact(self) -> bool:
+    def makes_sense(self) -> bool:
+        """Whether windows can be found by these times, which may come from a stranger."""
+        if not self._is_exact() or (self.duration < 0).any() or (self.skip < 0).any() or (self.trim < 0).any():
+            return False
+        hidden = self.flags & HIDDEN > 0
+        if self.coding.sample_rate:  # sound goes on, and what is hidden lies before its start
+            before = bool((self.seconds[hidden] <= self.track.start).all())
+            return before and bool((np.diff(self.stamp) > 0).all()) and self.coding.layout != ""
+        # Each time is told once and never far back, and every place to begin is later than the one before.
+        behind = np.maximum.accumulate(self.seconds) - self.seconds
+        unique = bool((np.diff(np.sort(self.stamp)) > 0).all())
+        ahead = bool((np.diff(self.stamp[self.keys]) > 0).all())
+        return unique and ahead and len(self.keys) > 0 and float(behind.max()) <= LEAP and self._is_whole()
+
+    def _is_whole(self) -> bool:
+        """Whether the last pictures are there: of a cut-off end, some that are shown before the last may be lost."""
+        shown = self.seconds[self.shown]
+        if not len(shown):
+            return False
+        step = max(float(self.lasts.max()), float(np.median(np.diff(shown))) if len(shown) > 1 else LEAP)
+        return not self.track.exact or float(shown[-1]) + 2 * step >= self.track.end
+
+    def _is_exact(self) -> bool:
         """Whether times fit float64 arithmetic without a rounding that `Track.seconds` does not make."""
         scale, shift, unit = self._ratio
         largest = max(abs(int(self.stamp.min())), abs(int(self.stamp.max())))

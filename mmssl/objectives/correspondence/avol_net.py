@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from mmssl.batch import Batch, Modality
 from mmssl.encoder import Encoder
+from mmssl.modules.cached_gradient import in_chunks
 from mmssl.modules.frame_sound import SoundWindow, along_time, averaged, correspondence_loss, others
 from mmssl.modules.heads import projection
 from mmssl.modules.when_training import WhenTraining
@@ -32,6 +33,8 @@ class AVOLNet(Objective):
         augment: of the frame, when training: `(video, seed) -> video`.
         audio_augment: of the sound, likewise.
     """
+
+    chunk: int | None = 0
 
     def __init__(
         self,
@@ -56,11 +59,18 @@ class AVOLNet(Objective):
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """The logistic loss of the best place, about ln 2 at chance; terms: accuracy."""
         pairs = self.window.drawn(batch)
-        places = self._places(self.augment(pairs.image, batch))
-        sound = self._sounds(self.audio_augment(pairs.sound, batch))
+        vectors = in_chunks(self._represent, (batch, pairs.image, pairs.sound), self.chunk or 0)
+        places, sound = vectors["image"], vectors["sound"]
         other, keep = others(batch, sound, pairs.keep)
         own, false = (self.log_odds(torch.einsum("npe,ne->np", places, s)) for s in (sound, other))
         return correspondence_loss(own.amax(1), false.amax(1), keep)
+
+    def _represent(self, batch: Batch, image: Tensor, sound: Tensor) -> dict[str, Tensor]:
+        """Of each clip by itself."""
+        return {
+            "image": self._places(self.augment(image, batch)),
+            "sound": self._sounds(self.audio_augment(sound, batch)),
+        }
 
     def log_odds(self, products: Tensor) -> Tensor:
         """Inner products of places and sounds, any shape, before the sigmoid, which keeps their order."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmssl.batch import Batch, Modality
 from mmssl.encoder import Encoder
+from mmssl.modules.cached_gradient import in_chunks
 from mmssl.modules.frame_sound import SoundWindow, along_time, averaged, correspondence_loss, others
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
@@ -31,6 +32,7 @@ class L3Net(Objective):
     """
 
     comparable = False
+    chunk: int | None = 0
 
     def __init__(
         self,
@@ -50,10 +52,17 @@ class L3Net(Objective):
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """The two-way cross-entropy of "corresponds", ln 2 at chance; terms: accuracy."""
         pairs = self.window.drawn(batch)
-        image = self._pooled("video", self.augment(pairs.image, batch))
-        sound = self._pooled("audio", self.audio_augment(pairs.sound, batch))
+        vectors = in_chunks(self._represent, (batch, pairs.image, pairs.sound), self.chunk or 0)
+        image, sound = vectors["image"], vectors["sound"]
         other, keep = others(batch, sound, pairs.keep)
         return correspondence_loss(self.log_odds(image, sound), self.log_odds(image, other), keep)
+
+    def _represent(self, batch: Batch, image: Tensor, sound: Tensor) -> dict[str, Tensor]:
+        """Of each clip by itself."""
+        return {
+            "image": self._pooled("video", self.augment(image, batch)),
+            "sound": self._pooled("audio", self.audio_augment(sound, batch)),
+        }
 
     def log_odds(self, image: Tensor, sound: Tensor) -> Tensor:
         """`[..., Dv]` and `[..., Da]` to `[...]`: the logit of class 1, "corresponds", less that of class 0."""

@@ -1,9 +1,9 @@
 """A packet table gives what the container gives, to the bit, and nothing else happens when it is wrong."""
 
 import io
-import json
 import os
 import struct
+import tarfile
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,14 +14,16 @@ import av
 import numpy as np
 import pytest
 
-from mmssl.data.decode import indexed_video
+from mmssl.data.decode import indexed_video, pyav
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVMedia, PyAVReader
+from mmssl.data.pack import pack
 from mmssl.data.packets.content import packets
 from mmssl.data.packets.encoding import decode, encode
-from mmssl.data.packets.store import STORE, table_of
+from mmssl.data.packets.store import STORE, Store, table_of
 from mmssl.data.packets.table import DROPPABLE, PacketTable
 from mmssl.data.ranges import Slice, slice_of
+from mmssl.data.sources import open_recordings
 from mmssl.errors import Fault, MediaError
 
 FilmMaker = Callable[..., Any]
@@ -49,6 +51,7 @@ FILMS: dict[str, dict[str, Any]] = {
     "flac": {"suffix": "flac", "video": None, "audio": "flac"},
     "mp3": {"suffix": "mp3", "video": None, "audio": "mp3"},
     "m4a": {"suffix": "m4a", "video": None},
+    "ogg Opus": {"suffix": "ogg", "video": None, "audio": "libopus", "rate": 48000},
 }
 
 
@@ -192,6 +195,8 @@ def test_hostile_tables_change_nothing(film: FilmMaker, suffix: str) -> None:
         (b'"columns":[["i1"', b'"columns":[["O1"'),
         (b'"duration":', b'"duratiom":'),
         (b'"info":{', b'"info":[['),
+        (b'"sample_rate":44100,"layout"', b'"sample_rate":0,"layout"'),
+        (b'"size":[64,48]', b'"size":[9999999999,48]'),
     ],
 )
 def test_facts_that_cannot_be_are_no_table(film: FilmMaker, old: bytes, new: bytes) -> None:
@@ -219,6 +224,20 @@ def test_limits_hold_with_a_table(film: FilmMaker, limits: Limits) -> None:
     with pytest.raises(MediaError) as caught:
         PyAVReader(codecs=frozenset({"aac"})).open(str(path), "film")
     assert caught.value.fault is Fault.UNSUPPORTED
+
+
+def test_without_a_cache_nothing_is_made_twice(film: FilmMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMSSL_CACHE_GB", "0")
+    store = Store()
+    monkeypatch.setattr(pyav, "STORE", store)
+    path = str(film(gop=7).path)
+    with PyAVReader().open(path, "film") as media:
+        assert media.table is not None
+        theirs = media.frames([1.0]).pixels
+    store.forget()
+    with PyAVReader().open(path, "film") as media:
+        assert media.table is None
+        np.testing.assert_array_equal(media.frames([1.0]).pixels, theirs)
 
 
 def test_a_file_that_changed_under_its_table(film: FilmMaker, tmp_path: Path, number: Callable[..., int]) -> None:
@@ -291,9 +310,43 @@ def test_edit_lists_hide_the_same(film: FilmMaker, tmp_path: Path) -> None:
             np.testing.assert_array_equal(media.frames(times).times, plain.frames(times).times)
 
 
-def test_facts_are_json(film: FilmMaker) -> None:
-    data = table_of(io.BytesIO(film().path.read_bytes()), "film")
-    assert data is not None
-    raw = zlib.decompress(data[struct.calcsize(">4sBII") :])
-    facts = json.loads(raw[4 : 4 + int.from_bytes(raw[:4], "big")])
-    assert facts["info"]["container"] == "mov"
+def test_a_shard_keeps_the_tables_of_what_is_in_it(film: FilmMaker, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for name, settings in (("a.mp4", {}), ("b.ts", {"suffix": "ts"}), ("c.mp4", {"gop": 250})):
+        (folder / name).write_bytes(film(**settings).path.read_bytes())
+    (folder / "a.txt").write_text("a flash")
+    pack(str(folder), tmp_path / "shards", workers=1)
+    shard = next((tmp_path / "shards").glob("*.tar"))
+    with tarfile.open(shard) as tar:
+        names = tar.getnames()
+    assert names == ["a.mp4", "a.packets", "a.json", "a.txt", "b.ts", "b.json", "c.mp4", "c.packets", "c.json"]
+    packed, files = open_recordings(str(shard)), open_recordings(str(folder))
+    assert packed[0] == files[0]  # nothing of it shows
+    for number, tabled in enumerate((True, False, True)):
+        source = packed.source(number)
+        assert not isinstance(source, str)
+        with source, PyAVReader().open(source, "film") as ours:
+            path = str(files.source(number))
+            with PyAVReader(tables=False).open(path, path) as theirs:
+                assert (ours.table is not None) == tabled
+                times = [0.3, 0.9, 2.0]
+                np.testing.assert_array_equal(ours.frames(times).pixels, theirs.frames(times).pixels)
+                np.testing.assert_array_equal(ours.frames(times).times, theirs.frames(times).times)
+            assert (ours._opened is None) == tabled
+
+
+def test_shards_of_others_are_tabled_on_the_first_visit(film: FilmMaker, tmp_path: Path) -> None:
+    content = film().path.read_bytes()
+    with tarfile.open(tmp_path / "theirs.tar", "w") as tar:
+        member = tarfile.TarInfo("a.mp4")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    recordings = open_recordings(str(tmp_path / "theirs.tar"))
+    for visit in range(2):
+        source = recordings.source(0)
+        assert not isinstance(source, str)
+        with source, PyAVReader().open(source, "film") as media:
+            media.frames([0.5])
+            media.sound(0.5, 100, 16_000)
+            assert (media._opened is None) == (visit > 0)

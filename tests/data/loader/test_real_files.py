@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -9,10 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from mmssl.data.clip import Clip
 from mmssl.data.clips import Clips
 from mmssl.data.loader import evaluation_batches, training_batches
 from mmssl.data.skipped import Skipped
 from mmssl.data.tokens import WordTokenizer
+from mmssl.data.watch import Watch
+from mmssl.data.window import EvenWindows
 
 RATE, FPS = 16_000, 25
 EVENTS = (1.0, 2.6, 4.2, 5.8)  # seconds at which a flash and a click come together
@@ -111,3 +115,16 @@ def test_evaluation_from_files(folder: Path) -> None:
     assert sorted(Path(key).name for key in batch.keys) == ["even", "late"]
     assert batch.group[0] == batch.group[1]
     assert sorted(map(tuple, batch.text[0].tolist())) == [(1, 2, -1), (3, 4, -1)]
+
+
+def test_visits_to_files_are_those_of_each_window_alone(folder: Path) -> None:
+    clips = replace(settings(folder), window=EvenWindows(4)).open()
+    asked = [(index, seed) for seed, index in enumerate([6, 5, 11, 4, 9, 7])]
+    for (index, seed), clip in zip(asked, clips.decode(asked, Watch()), strict=True):
+        alone = clips.clip(index, seed)
+        assert isinstance(clip, Clip)
+        assert torch.equal(clip.video, alone.video)  # type: ignore[arg-type]
+        assert torch.equal(clip.video_times, alone.video_times)  # type: ignore[arg-type]
+        # A decoder of AAC draws the noise that the encoder left out from where it stands.
+        assert torch.allclose(clip.audio, alone.audio, atol=2e-3)  # type: ignore[arg-type]
+        assert clip.start == alone.start

@@ -75,6 +75,7 @@ def test_a_list_of_labels_is_kept_as_it_is(tmp_path: Path) -> None:
     assert (found.label, found.extra) == ("", {"label": ["dog", "bark"]})
 
 
+@pytest.mark.fault("T1")
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -102,6 +103,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, files: dict[str, str | bytes], s
     assert next(iter(files)).replace("__", ".") in caught.value.name
 
 
+@pytest.mark.fault("T2")
 def test_cues_without_words_or_time_are_left_out() -> None:
     data = b"1\n00:01 --> 00:02\n\n\n2\n00:03 --> 00:03\nno time\n\n3\n00:05,25 --> 00:06,5\n{\\an8}last"
     assert list(subtitles(data, "x.srt")) == [Caption("last", "", 5.25, 6.5)]
@@ -114,6 +116,7 @@ def test_clean(text: str) -> None:
     assert not any(unicodedata.category(c) == "Cc" for c in once)
 
 
+@pytest.mark.fault("T2")
 def test_clean_keeps_what_shapes_words() -> None:
     assert clean("  e\u0301\0t\u0007e\u0301 \u2066\n👩‍👧 می‌روم ") == "été 👩‍👧 می‌روم"
 

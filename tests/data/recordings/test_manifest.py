@@ -78,6 +78,7 @@ def test_fingerprint(tmp_path: Path) -> None:
     assert open_recordings(manifest(tmp_path, "path,label\na.mp4,y\n")).fingerprint() != before
 
 
+@pytest.mark.fault("T3")
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -109,6 +110,7 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, name: str, text: s
     assert name in str(caught.value)
 
 
+@pytest.mark.fault("T1")
 def test_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes(b"path,label\na.mp4,\xe9\n")
     with pytest.raises(MediaError, match="line 2") as caught:
@@ -116,6 +118,7 @@ def test_not_utf8(tmp_path: Path) -> None:
     assert caught.value.fault is Fault.TEXT
 
 
+@pytest.mark.fault("T1")
 def test_byte_order_mark_and_windows_lines(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes(b"\xef\xbb\xbfpath,label\r\na.mp4,x\r\n")
     assert open_recordings(str(tmp_path / "m.csv"))[0].label == "x"

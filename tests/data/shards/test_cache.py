@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmssl.data.atomic import write_atomically
-from mmssl.data.cache import WAYS, BlockCache, cache_bytes
+from mmssl.data.cache import WAYS, BlockCache, cache_bytes, cache_folder
 from mmssl.errors import UsageError
 
 BLOCK = 1000
@@ -67,6 +67,7 @@ def test_another_bound_starts_anew(tmp_path: Path) -> None:
     assert (tmp_path / "of-the-user").is_dir()
 
 
+@pytest.mark.fault("R15")
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = BlockCache(tmp_path / "file", 10**6, BLOCK)
@@ -103,3 +104,12 @@ def test_the_bound_must_be_a_number(monkeypatch: pytest.MonkeyPatch, told: str) 
     monkeypatch.setenv("MMSSL_CACHE_GB", told)
     with pytest.raises(UsageError, match="MMSSL_CACHE_GB"):
         cache_bytes()
+
+
+def test_a_cache_that_everybody_may_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMSSL_CACHE", str(tmp_path / "open"))
+    assert cache_folder() == tmp_path / "open"
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(UsageError, match="chmod o-w"):
+        cache_folder()

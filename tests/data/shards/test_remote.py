@@ -64,6 +64,7 @@ def test_index_is_cached(server: Any, shard: Path) -> None:
     assert list(again.groups()) == ["g"] * 10
 
 
+@pytest.mark.fault("S4")
 def test_a_shard_that_changed(server: Any, shard: Path, tar: Tar) -> None:
     open_index(str(shard))
     assert len(open_recordings(f"{server.address}/s-000.tar")) == 10
@@ -136,6 +137,7 @@ def test_seeking_in_a_long_file(server: Any) -> None:
         assert server.fetched() <= AHEAD + 3 * BLOCK
 
 
+@pytest.mark.fault("S4")
 def test_tries_again(server: Any, shard: Path) -> None:
     server.failures = 2
     assert len(open_recordings(f"{server.address}/s-000.tar")) == 10
@@ -145,6 +147,7 @@ def test_tries_again(server: Any, shard: Path) -> None:
     assert ranges.read(0, 10, 10) == shard.read_bytes()[:10]
 
 
+@pytest.mark.fault("S4")
 def test_gives_up(server: Any, shard: Path) -> None:
     ranges = RemoteRanges(f"{server.address}/s-000.tar")
     server.failures = 100
@@ -154,12 +157,14 @@ def test_gives_up(server: Any, shard: Path) -> None:
     assert sum(method == "GET" for method, _, sent in server.requests if sent == 0) == 3
 
 
+@pytest.mark.fault("S4")
 def test_missing(server: Any) -> None:
     with pytest.raises(MediaError, match="check the address") as caught:
         open_recordings(f"{server.address}/nowhere.tar")
     assert caught.value.fault is Fault.MISSING
 
 
+@pytest.mark.fault("S4")
 def test_refused(server: Any, shard: Path) -> None:
     server.failures, server.broken = 100, 403
     with pytest.raises(MediaError, match="credentials") as caught:
@@ -167,6 +172,7 @@ def test_refused(server: Any, shard: Path) -> None:
     assert caught.value.fault is Fault.PERMISSION
 
 
+@pytest.mark.fault("S4")
 def test_no_server() -> None:
     from mmssl.data import remote
 
@@ -185,6 +191,7 @@ def test_a_server_without_ranges(server: Any, shard: Path) -> None:
     assert server.fetched() < 20 * shard.stat().st_size
 
 
+@pytest.mark.fault("S1", "S4")
 def test_truncated(server: Any, shard: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:1_000_000])
     with pytest.raises(MediaError, match="truncated") as caught:

@@ -79,6 +79,7 @@ def test_index_follows_the_shard(shard: Path, tar: Tar) -> None:
     assert opened(shard).fingerprint() != before
 
 
+@pytest.mark.fault("S4")
 @pytest.mark.parametrize("damage", [b"", b"nonsense", b"PK\x03\x04"])
 def test_a_damaged_index_is_built_again(shard: Path, damage: bytes) -> None:
     whole = opened(shard)
@@ -114,6 +115,7 @@ def test_a_place_that_cannot_be_written(shard: Path, cache: Path, monkeypatch: p
     assert len(opened(shard)) == 3
 
 
+@pytest.mark.fault("S1", "S4")
 def test_truncated_after_its_index_was_built(shard: Path) -> None:
     early = opened(shard)
     os.truncate(shard, 3000)
@@ -127,6 +129,7 @@ def test_truncated_after_its_index_was_built(shard: Path) -> None:
     assert caught.value.fault is Fault.SHARD
 
 
+@pytest.mark.fault("S2")
 @pytest.mark.parametrize(
     ("members", "said"),
     [
@@ -142,6 +145,7 @@ def test_keys_and_members_twice(tmp_path: Path, members: list[str], said: str) -
         opened(tmp_path / "s.tar")
 
 
+@pytest.mark.fault("S2")
 def test_a_sample_without_media(tmp_path: Path, tar: Tar) -> None:
     recordings = opened(tar(tmp_path / "s.tar", {"a.mp4": b"x", "b.json": b"{}", "b.txt": b"gone"}))
     assert (recordings[1].extension, recordings[1].captions) == ("", (Caption("gone"),))
@@ -150,6 +154,7 @@ def test_a_sample_without_media(tmp_path: Path, tar: Tar) -> None:
     assert caught.value.fault is Fault.SHARD
 
 
+@pytest.mark.fault("S2")
 def test_a_bad_description_is_told_for_its_sample_only(tmp_path: Path, tar: Tar) -> None:
     recordings = opened(tar(tmp_path / "s.tar", {"a.mp4": b"x", "a.json": b"{", "b.mp4": b"y"}))
     assert list(recordings.groups()) == ["a", "b"]

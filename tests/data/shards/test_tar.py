@@ -68,6 +68,7 @@ def test_what_we_write_tarfile_reads(files: dict[str, bytes]) -> None:
     assert dict(read(data)) == files
 
 
+@pytest.mark.fault("S1")
 def test_truncated_anywhere(tar: Callable[[Path, dict[str, bytes]], Path], tmp_path: Path) -> None:
     data = tar(tmp_path / "s.tar", {f"{i}.wav": b"w" * (400 * i) for i in range(6)}).read_bytes()
     cuts = {*range(0, len(data), BLOCK), *range(1, len(data), 307), len(data) - 1}
@@ -91,6 +92,7 @@ def test_a_damaged_header_is_no_other_member(place: int, change: int) -> None:
     assert found == whole  # or the change was in the padding of the checksum
 
 
+@pytest.mark.fault("S3")
 @pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices(kind: bytes) -> None:
     info = tarfile.TarInfo("a.mp4")
@@ -99,12 +101,14 @@ def test_links_and_devices(kind: bytes) -> None:
         read(info.tobuf() + bytes(2 * BLOCK))
 
 
+@pytest.mark.fault("S3")
 @pytest.mark.parametrize("name", ["/etc/passwd", "../a.mp4", "a/../../b.mp4"])
 def test_names_outside(name: str) -> None:
     with pytest.raises(MediaError, match="outside its tar"):
         read(header(name, 0) + bytes(2 * BLOCK))
 
 
+@pytest.mark.fault("S3")
 @pytest.mark.parametrize(
     "record", [b"nonsense\n", b"30 path=too short\n", b"9 size=x\n", b"\xff", b"99999999999999999999 a=b\n", b"0 \n"]
 )
@@ -115,6 +119,7 @@ def test_damaged_extended_headers(record: bytes) -> None:
         read(info.tobuf() + record + bytes(-len(record) % BLOCK) + header("a.mp4", 0) + bytes(2 * BLOCK))
 
 
+@pytest.mark.fault("S3")
 def test_an_endless_extended_header() -> None:
     info = tarfile.TarInfo("x")
     info.type, info.size = tarfile.XHDTYPE, 1 << 30
@@ -122,6 +127,7 @@ def test_an_endless_extended_header() -> None:
         read(info.tobuf() + bytes(2 * BLOCK))
 
 
+@pytest.mark.fault("S3")
 def test_sparse() -> None:
     record = b"22 GNU.sparse.major=1\n"
     info = tarfile.TarInfo("x")
@@ -143,12 +149,14 @@ def test_more_than_8_gib(form: Literal[1, 2]) -> None:
     assert list(members(read_sparse, size, "s.tar")) == [Member("a.mp4", len(start), info.size)]
 
 
+@pytest.mark.fault("S1")
 def test_joined_by_cat() -> None:
     one = header("a.mp4", 0) + bytes(2 * BLOCK)
     with pytest.raises(MediaError, match="joined by cat"):
         read(one + one)
 
 
+@pytest.mark.fault("S1")
 def test_no_tar() -> None:
     with pytest.raises(MediaError, match="is no tar"):
         read(b"<html>" * 500)
