@@ -17,6 +17,7 @@ SOUNDS = {
     "avi": ("pcm_s16le",),
     "ts": ("aac", "mp3", "mp2", "ac3"),
 }
+OPEN = frozenset({"libx265", "mpeg4", "mpeg2video"})  # encoders whose groups of pictures are open unless told otherwise
 PICTURES = {"webm": "libvpx-vp9", "avi": "mpeg4"}
 
 
@@ -82,6 +83,7 @@ def needs(film: Film) -> frozenset[str]:
         "avi": film.container == "avi" and film.b_frames > 0,
         "transport_streams": film.container == "ts",
         "edit_lists": film.hidden > 0,
+        "open_gops": film.open_gop or (film.video in OPEN and film.b_frames > 0 and film.container != "avi"),
     }
     return frozenset(name for name, needed in lacking.items() if needed)
 

@@ -10,6 +10,7 @@ class Capabilities:
     Attributes:
         start_offsets: keeps the distance between the starts of picture and sound; without it no clip is in synchrony.
         edit_lists: shows nothing that an edit list hides, as where a film was cut without encoding it again.
+        open_gops: is right after going to a keyframe that pictures before it depend on, usual in HEVC and MPEG-4.
         priming: leaves out what an encoder put before the sound, in Opus and in fragmented MP4 too.
         avi: gives AVI, which stores no presentation times, the right ones.
         transport_streams: shows the right pictures of MPEG-TS wherever it goes.
@@ -23,6 +24,7 @@ class Capabilities:
 
     start_offsets: bool = True
     edit_lists: bool = True
+    open_gops: bool = True
     priming: bool = True
     avi: bool = True
     transport_streams: bool = True

@@ -36,6 +36,7 @@ class DecordReader:
     capabilities: ClassVar[Capabilities] = Capabilities(
         start_offsets=False,
         edit_lists=False,
+        open_gops=False,
         priming=False,
         avi=False,
         transport_streams=False,
