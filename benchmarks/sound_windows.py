@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.films import content, encode
 from benchmarks.machine import setting
+from benchmarks.natural_films import content, encode
 from benchmarks.rounds import seconds_each
 from benchmarks.tables import Row, markdown, write
 from mmssl.data.decode.pyav import PyAVReader
