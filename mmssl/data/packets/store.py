@@ -70,6 +70,7 @@ class Store:
         # Not the file that `media` reads, whose position is its own.
         table = build(media, source if isinstance(source, str) else part.view(), part.read_at, part.size)
         data = None if table is None else encode(table)
+        table = None if data is None else table
         _cache().put(name, data or _NONE)
         # With no cache to write to, each visit would read the whole recording.
         self._keeps = _cache().get(name) is not None
