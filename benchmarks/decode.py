@@ -263,10 +263,11 @@ def main() -> None:
                 large = size.startswith("1280")
                 for pixels in (224,) if large else (224, 112):
                     rounds = max(asked.rounds // 2, 1) if large else asked.rounds
-                    rows += measure(f"{size} GOP {gop}", film, pixels, asked.clips, rounds, Limit(str(path)))
-                    print(markdown(rows[-11:]), flush=True)
+                    new = measure(f"{size} GOP {gop}", film, pixels, asked.clips, rounds, Limit(str(path)))
+                    print(markdown(new), flush=True)
+                    rows += new
     write(asked.out, facts, rows)
-    print(markdown(rows))
+    print(f"written: {asked.out.with_suffix('.md')}")
 
 
 if __name__ == "__main__":

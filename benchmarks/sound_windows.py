@@ -11,6 +11,7 @@ import argparse
 import importlib
 import random
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -93,6 +94,7 @@ def soundfile(path: str, window: Window) -> Sound:
 def librosa(path: str, window: Window) -> Sound:
     """By time; it mixes to one channel itself."""
     module: Any = importlib.import_module("librosa")
+    warnings.simplefilter("ignore")  # one at each window of AAC, which it reads in a way that it no longer recommends
     sound: Sound = module.load(path, sr=None, mono=True, offset=window[0], duration=window[1])[0]
     return sound
 

@@ -1,17 +1,14 @@
-"""Decoders kept between recordings: making one anew costs as much as decoding some pictures."""
+"""A decoder made from what a packet table says, for one window.
 
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
+None is kept for the next recording. That would save 1 to 3 percent of a clip, and what a decoder has seen stays in it:
+headers inside the pictures of one recording would change how another is decoded.
+"""
+
 from typing import Any
 
 import av
 
-from mmssl.data.decode.picture import Orientation, Scaler
 from mmssl.data.packets.table import Coding
-
-KEPT = 4  # decoders of pictures in a process; each holds some pictures of its size
 
 
 def new_context(coding: Coding, largest: int) -> Any:
@@ -36,45 +33,3 @@ def new_context(coding: Coding, largest: int) -> Any:
         context.reorder_depth = coding.reorder
     context.open()
     return context
-
-
-class Decoder:
-    """A decoder of pictures with the scaler that it was last used with."""
-
-    def __init__(self, coding: Coding, largest: int) -> None:
-        self.coding, self.context = coding, new_context(coding, largest)
-        self._scaler: Scaler | None = None
-
-    def scaler(self, size: tuple[int, int], matrix: Orientation) -> Scaler:
-        """Of pictures of (height, width)."""
-        if self._scaler is None or (self._scaler.size, self._scaler.matrix) != (size, matrix):
-            self._scaler = Scaler(size, matrix)
-        return self._scaler
-
-    def flush(self) -> None:
-        """Forget everything; also what a decoder needs after it was drained."""
-        self.context.flush_buffers()
-        self.context.reorder_depth = self.coding.reorder
-
-
-_kept: OrderedDict[tuple[Coding, int], Decoder] = OrderedDict()
-_lock = Lock()
-
-
-@contextmanager
-def decoder(coding: Coding, largest: int) -> Iterator[Decoder]:
-    """A decoder for one window, of whoever asks first; it is kept for the next unless it failed.
-
-    Raises:
-        ValueError: see `new_context`.
-        FFmpegError: it does not open.
-    """
-    with _lock:
-        kept = _kept.pop((coding, largest), None)
-    found = kept or Decoder(coding, largest)
-    yield found
-    found.flush()
-    with _lock:
-        _kept[coding, largest] = found
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mmssl.data.decode.contexts import Decoder, decoder
-from mmssl.data.decode.picture import Orientation
+from mmssl.data.decode.contexts import new_context
+from mmssl.data.decode.picture import Orientation, Scaler
 from mmssl.data.decode.pyav_video import forgiven
 from mmssl.data.decode.reader import Frames
 from mmssl.data.packets.content import DoubtError, packets
@@ -75,26 +75,26 @@ def pictures(
     wanted = stream.shown[places]
     pixels = np.empty((len(asked), *size, 3), np.uint8)
     where = dict(zip(stream.stamp[wanted].tolist(), zip(first.tolist(), rows.tolist(), strict=True), strict=True))
-    with decoder(stream.coding, largest) as kept:
-        scaled = kept.scaler(size, matrix)
-        for frame in _decoded(kept, stream, part, wanted):
-            if (rest := where.pop(frame.pts, None)) is None:
-                continue
-            if frame.is_corrupt:
-                raise DoubtError
-            pixels[rest[0] : sum(rest)] = scaled(frame)
+    scaled = Scaler(size, matrix)
+    for frame in _decoded(new_context(stream.coding, largest), stream, part, wanted):
+        if (rest := where.pop(frame.pts, None)) is None:
+            continue
+        if frame.is_corrupt:
+            raise DoubtError
+        pixels[rest[0] : sum(rest)] = scaled(frame)
     if where:
         raise DoubtError  # hidden, or failed in silence
     return Frames(pixels, np.repeat(moments[places], rows))
 
 
-def _decoded(kept: Decoder, stream: StreamPackets, part: Slice, wanted: Ints) -> Iterator[Any]:
+def _decoded(context: Any, stream: StreamPackets, part: Slice, wanted: Ints) -> Iterator[Any]:
     needed = stream.flags & DROPPABLE == 0
     needed[wanted] = True
     for number, run in enumerate(runs(stream, wanted)):
         if number:
-            kept.flush()
+            context.flush_buffers()
+            context.reorder_depth = stream.coding.reorder
         numbers = run.first + np.flatnonzero(needed[run.first : run.last + 1])
         for packet in packets(stream, numbers, part):
-            yield from kept.context.decode(packet)
-        yield from kept.context.decode(None)
+            yield from context.decode(packet)
+        yield from context.decode(None)

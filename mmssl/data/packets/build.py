@@ -100,7 +100,9 @@ def build(media: ContainerMedia, source: Source, read_at: ReadAt, size: int) -> 
                     rows.add(packet, read_at, size)
                 except _UnfitError:
                     rows.fit = False
-    except (*BROKEN, IndexError):  # IndexError: see `Demuxer.packets`
+    except IndexError:
+        pass  # the end, see `Demuxer.packets`
+    except BROKEN:
         return None
     finally:
         demuxer.close()

@@ -28,7 +28,7 @@ _KINDS = ("i1", "i2", "i4", "i8")
 
 
 def encode(table: PacketTable) -> bytes | None:
-    """The bytes of a table; None of more packets than are kept."""
+    """The bytes of a table; None where packets overlap, or are more than is kept."""
     streams = [stream for stream in (table.video, table.audio) if stream is not None]
     owner = np.repeat(np.arange(len(streams)), [len(stream.offset) for stream in streams])
     offset = np.concatenate([stream.offset for stream in streams])
@@ -36,12 +36,13 @@ def encode(table: PacketTable) -> bytes | None:
     # In the order of the file most packets begin where the one before ends.
     order = np.argsort(offset, kind="stable")
     owner, offset, size = owner[order], offset[order], size[order]
-    columns = [owner, offset - np.concatenate([[0], (offset + size)[:-1]]), size]
+    gap = offset - np.concatenate([[0], (offset + size)[:-1]])
+    if len(owner) > MOST or (gap < 0).any():
+        return None
+    columns = [owner, gap, size]
     for stream in streams:
         columns += [np.diff(column, prepend=_before(column)) for column in (stream.stamp, stream.duration)]
         columns += [stream.skip, stream.trim, stream.flags, stream.check.view(np.int8)]
-    if len(owner) > MOST:
-        return None
     kinds = [_kind(column) for column in columns]
     facts: dict[str, Any] = {
         "size": table.size,

@@ -23,6 +23,7 @@ from mmssl.data.ranges import FileRanges, LocalRanges, Slice, slice_of
 from mmssl.errors import MediaError
 
 REMEMBERED = 64  # tables in memory, for several visits to a recording
+PACKETS = 1 << 18  # in these tables; 66 bytes each
 LARGEST = 1 << 26  # bytes of a file that is read through on its first visit; larger ones want packing
 USUAL = 1 << 12  # bytes of a table; the cache's bound counts them so
 SHARE = 4  # the part of the cache's bound that is for tables
@@ -70,6 +71,7 @@ class Store:
         # Not the file that `media` reads, whose position is its own.
         table = build(media, source if isinstance(source, str) else part.view(), part.read_at, part.size)
         data = None if table is None else encode(table)
+        table = None if data is None else table
         _cache().put(name, data or _NONE)
         # With no cache to write to, each visit would read the whole recording.
         self._keeps = _cache().get(name) is not None
@@ -83,9 +85,15 @@ class Store:
     def _remember(self, name: str, table: PacketTable | None) -> PacketTable | None:
         with self._lock:
             self._tables[name] = table
-            while len(self._tables) > REMEMBERED:
+            while len(self._tables) > REMEMBERED or (
+                len(self._tables) > 1 and sum(map(_count, self._tables.values())) > PACKETS
+            ):
                 self._tables.popitem(last=False)
         return table
+
+
+def _count(table: PacketTable | None) -> int:
+    return 0 if table is None else sum(len(stream.stamp) for stream in (table.video, table.audio) if stream)
 
 
 def table_of(source: BinaryIO, name: str) -> bytes | None:

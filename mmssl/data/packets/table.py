@@ -84,7 +84,7 @@ class StreamPackets:
         scale, shift, unit = self._ratio
         return (self.stamp * scale - shift) / unit
 
-    @property
+    @cached_property
     def _ratio(self) -> tuple[int, int, int]:
         """(scale, shift, unit) such that seconds = (ticks * scale - shift) / unit, all integers."""
         tick, zero = self.track.tick, self.track.zero

@@ -18,6 +18,7 @@ from mmssl.data.decode import indexed_video, pyav
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVMedia, PyAVReader
 from mmssl.data.pack import pack
+from mmssl.data.packets import store
 from mmssl.data.packets.content import packets
 from mmssl.data.packets.encoding import decode, encode
 from mmssl.data.packets.store import STORE, Store, table_of
@@ -228,16 +229,27 @@ def test_limits_hold_with_a_table(film: FilmMaker, limits: Limits) -> None:
 
 def test_without_a_cache_nothing_is_made_twice(film: FilmMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMSSL_CACHE_GB", "0")
-    store = Store()
-    monkeypatch.setattr(pyav, "STORE", store)
+    kept = Store()
+    monkeypatch.setattr(pyav, "STORE", kept)
     path = str(film(gop=7).path)
     with PyAVReader().open(path, "film") as media:
         assert media.table is not None
         theirs = media.frames([1.0]).pixels
-    store.forget()
+    kept.forget()
     with PyAVReader().open(path, "film") as media:
         assert media.table is None
         np.testing.assert_array_equal(media.frames([1.0]).pixels, theirs)
+
+
+def test_few_tables_stay_in_memory(film: FilmMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "PACKETS", 200)  # one film has 60 pictures and about 100 packets of sound
+    kept = Store()
+    monkeypatch.setattr(pyav, "STORE", kept)
+    for number in range(4):
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(film().path.read_bytes())
+        visited(path)
+    assert len(kept._tables) == 1
 
 
 def test_a_file_that_changed_under_its_table(film: FilmMaker, tmp_path: Path, number: Callable[..., int]) -> None:
