@@ -14,7 +14,7 @@ from mmssl.applications.bulk import Bulk, Collected
 from mmssl.applications.local_index import LocalIndex
 from mmssl.applications.model import Model
 from mmssl.applications.moments import IndexedRecording, Moments
-from mmssl.applications.search import open_index, search
+from mmssl.applications.search import make_index, open_index, search
 from mmssl.applications.sharded_index import ShardedIndex
 from mmssl.errors import CheckpointError, EvaluationError, MmsslError, UsageError
 
@@ -155,8 +155,11 @@ def test_folders_of_several_models(tmp_path: Path) -> None:
         open_index(str(tmp_path))
     shutil.rmtree(tmp_path / "b")
     LocalIndex(tmp_path / "c", "model-a").add([(recording("c"), moments(4, 2))])
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "moments.sqlite").touch()  # killed before its first transaction
     index = open_index(str(tmp_path), "model-a")
     assert isinstance(index, ShardedIndex)
     assert {hit.recording.key for hit in search(index, query(), 8, ["video"])} == {"a", "c"}
     with pytest.raises(UsageError, match="another model"):
         open_index(str(tmp_path), "model-b")
+    assert isinstance(make_index(str(tmp_path), "model-b"), LocalIndex), "one beside them, as it was asked for"
