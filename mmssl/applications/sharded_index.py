@@ -17,7 +17,6 @@ from mmssl.applications.moments import Hit, IndexedRecording, Moments
 from mmssl.batch import Modality
 from mmssl.errors import UsageError
 
-
 SHARDS = "shard-*"
 
 
