@@ -1,5 +1,9 @@
 """The compiled loops of an exact search: bounds from codes, then true products where a bound reaches the best."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
+
 import numpy as np
 from numba import carray, njit  # type: ignore[attr-defined]
 from numpy.typing import NDArray
@@ -8,11 +12,34 @@ from mmssl.applications.nibbles import STEP, fetch, pointer, rows_2_queries_4, r
 
 _BLOCK = 256  # rows whose bounds are compared with the same scores, at first
 _AHEAD = 4  # rows that are fetched before they are needed
+P = ParamSpec("P")
+R = TypeVar("R")
+_FUNCTIONS = 8  # at least as many as are compiled here
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def compiled(**options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """By numba at the first call, which keeps it on the disk for other processes where there is a place to."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        try:
+            return njit(cache=True, nogil=True, **options)(function)  # type: ignore[no-any-return]
+        except RuntimeError:
+            return njit(nogil=True, **options)(function)  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def tried(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
+    """Call a compiled function, also where the disk is full: it was compiled all the same, and is called again."""
+    for _ in range(_FUNCTIONS):
+        with suppress(OSError):
+            return function(*arguments, **options)
+    return function(*arguments, **options)
+
+
+@compiled()
 def _bound_of_one(
     sums: NDArray[np.int32], left: Floats, base: float, scale: float, norm: float, total: Floats, more: bool
 ) -> None:
@@ -25,7 +52,7 @@ def _bound_of_one(
         total[row] = before if left[row] < 0 else there
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def add_bounds(
     codes: NDArray[np.uint8],
     residual: Floats,
@@ -78,7 +105,7 @@ def add_bounds(
             total[row, query] = total[row, query] + bound if add else bound
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+@compiled(fastmath={"reassoc", "contract"})
 def _product(address: int, query: NDArray[np.float64]) -> float:
     row = carray(pointer(address), query.shape, np.float32)  # type: ignore[call-arg]
     total = 0.0
@@ -87,7 +114,7 @@ def _product(address: int, query: NDArray[np.float64]) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _replace_worst(scores: NDArray[np.float64], rows: Numbers, score: float, row: int) -> None:
     """In a heap whose root is the lowest score and, of equal ones, the highest row."""
     size, place = len(scores), 0
@@ -105,7 +132,7 @@ def _replace_worst(scores: NDArray[np.float64], rows: Numbers, score: float, row
     scores[place], rows[place] = score, row
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _above(total: Floats, least: Floats, lines: Numbers) -> int:
     """How many lines have a bound above the least score of its query, and which; bounds have room for its rounding."""
     count = 0
@@ -123,14 +150,14 @@ def _above(total: Floats, least: Floats, lines: Numbers) -> int:
     return count
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _fetch_row(addresses: Numbers, size: int) -> None:
     for address in addresses:
         for byte in range(0, size if address else 0, 64):
             fetch(address + byte)  # type: ignore[call-arg]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled()
 def verify(
     total: Floats,
     first: int,

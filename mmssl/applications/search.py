@@ -9,7 +9,7 @@ from mmssl.applications.local_index import LocalIndex
 from mmssl.applications.moments import Hit, MomentIndex
 from mmssl.applications.qdrant_index import QdrantIndex
 from mmssl.applications.qdrant_server import connect
-from mmssl.applications.sharded_index import ShardedIndex, folders, process
+from mmssl.applications.sharded_index import SHARDS, ShardedIndex, folders, process
 from mmssl.batch import MODALITIES, Modality
 from mmssl.errors import EvaluationError, UsageError
 
@@ -52,7 +52,9 @@ def _opened(place: str, model: str | None, run: str) -> MomentIndex:
         client, collection = connect(place)
         return QdrantIndex(client, collection, model, run)
     folder = Path(place)
-    if folders(folder) or (model is not None and process()[1] > 1):
+    if model is None and folders(folder):
+        return ShardedIndex(folder)
+    if model is not None and (folders(folder, SHARDS) or process()[1] > 1):
         return ShardedIndex(folder, model, run)
     return LocalIndex(folder, model, run)
 

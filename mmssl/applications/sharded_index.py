@@ -17,6 +17,8 @@ from mmssl.applications.moments import Hit, IndexedRecording, Moments
 from mmssl.batch import Modality
 from mmssl.errors import UsageError
 
+SHARDS = "shard-*"
+
 
 def process() -> tuple[int, int]:
     """Number of this process and how many there are, as torchrun says, or a job array by the same RANK and WORLD_SIZE.
@@ -30,11 +32,18 @@ def process() -> tuple[int, int]:
     return int(rank), int(world)
 
 
-def folders(place: Path) -> list[Path]:
-    """The indexes in a folder, by name; none for one that is an index itself."""
+def folders(place: Path, names: str = "*") -> list[Path]:
+    """The indexes in a folder, by name; none for one that is an index itself.
+
+    Args:
+        place: the folder.
+        names: pattern; `SHARDS` for those that processes wrote.
+    """
     if (place / DATABASE).is_file():
         return []
-    return sorted(database.parent for database in place.glob(f"*/{DATABASE}"))
+    there = place.glob(f"{names}/{DATABASE}")
+    # One that was killed before its first transaction is empty.
+    return sorted(database.parent for database in there if database.stat().st_size)
 
 
 class ShardedIndex:
@@ -60,7 +69,7 @@ class ShardedIndex:
         own = place / f"shard-{self._rank:04d}"
         if model is not None:
             LocalIndex(own, model, run)
-        there = folders(place)
+        there = folders(place, "*" if model is None else SHARDS)
         self._indexes = {folder: LocalIndex(folder, model) for folder in there}
         self.folder = own
         models = {index.model: folder for folder, index in self._indexes.items()}

@@ -1,7 +1,10 @@
 """Whatever is wrong with an index, its disk or a question is one sentence, and what was stored stays whole."""
 
+import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +17,7 @@ from mmssl.applications.bulk import Bulk, Collected
 from mmssl.applications.local_index import LocalIndex
 from mmssl.applications.model import Model
 from mmssl.applications.moments import IndexedRecording, Moments
-from mmssl.applications.search import open_index, search
+from mmssl.applications.search import make_index, open_index, search
 from mmssl.applications.sharded_index import ShardedIndex
 from mmssl.errors import CheckpointError, EvaluationError, MmsslError, UsageError
 
@@ -155,8 +158,33 @@ def test_folders_of_several_models(tmp_path: Path) -> None:
         open_index(str(tmp_path))
     shutil.rmtree(tmp_path / "b")
     LocalIndex(tmp_path / "c", "model-a").add([(recording("c"), moments(4, 2))])
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "moments.sqlite").touch()  # killed before its first transaction
     index = open_index(str(tmp_path), "model-a")
     assert isinstance(index, ShardedIndex)
     assert {hit.recording.key for hit in search(index, query(), 8, ["video"])} == {"a", "c"}
     with pytest.raises(UsageError, match="another model"):
         open_index(str(tmp_path), "model-b")
+    assert isinstance(make_index(str(tmp_path), "model-b"), LocalIndex), "one beside them, as it was asked for"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["full", "no place"])
+def test_a_scan_that_cannot_keep_what_it_compiled(fault: str, tmp_path: Path) -> None:
+    page = """
+import resource, torch
+from mmssl.applications.best import Best, Part, Questions
+from mmssl.applications.sieve import Sieve
+from mmssl.applications.vectors import Vectors
+rows = torch.eye(64)
+part = Part(Vectors.of(rows), Sieve.like(rows).resized(64, [rows]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+print(Best(Questions(rows[5:6, None], torch.zeros(1, 1)), 1).over([part]).sorted()[0][1].tolist())
+"""
+    place = tmp_path / "cache"
+    if fault == "no place":
+        place.write_text("a file")
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(place), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-c", page]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=250, check=False)
+    assert done.stdout == "[5]\n", done.stderr
