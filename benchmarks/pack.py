@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from benchmarks.interleaved import seconds_of
+from benchmarks.rounds import seconds_of
 from benchmarks.machine import setting
 from benchmarks.tables import Row, markdown, write
 from mmssl.data.decode.picture import fitted

@@ -26,7 +26,7 @@ import torchaudio
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.interleaved import seconds_of
+from benchmarks.rounds import seconds_of
 from benchmarks.machine import setting
 from benchmarks.tables import Row, markdown, write
 from mmssl.data.decode.timeline import Piece, window

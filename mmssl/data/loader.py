@@ -81,6 +81,9 @@ def _ready(plan: _Training | _Evaluation, numbers: Iterable[int], workers: int, 
     if not workers:
         yield from batches_here(plan, numbers, pin=pin)
         return
+    form = plan.format
+    if form.has_text and form.tokenizer is not None:
+        form.tokenizer([""], 1)  # one that loads when first used does so here, not in each worker on its patience
     with Workers(plan, workers, patience=plan.clips.settings.patience, pin=pin) as pool:
         yield from pool.batches(numbers)
 
