@@ -13,6 +13,7 @@ included. "Between processes" is one of two processes of gloo; "gradient cache" 
 import argparse
 import ctypes
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -58,7 +59,7 @@ def sides(one: Tensor, other: Tensor) -> tuple[Side, Side]:
     """Rows `[N, E]` and columns `[N, C, E]`, all there, each of its own group."""
     valid, keys = torch.ones(other.shape[:2], dtype=torch.bool), torch.arange(len(one)).unsqueeze(1)
     of_columns = keys.unsqueeze(1).expand(-1, other.shape[1], 1)
-    return Side((one[:, :0], one), valid[:, 0], keys), Side((other,), valid, of_columns)
+    return Side((one.detach()[:, :0], one), valid[:, 0], keys), Side((other,), valid, of_columns)
 
 
 def pairs(count: int) -> Case:
@@ -258,7 +259,12 @@ def start(name: str, count: int, rounds: int, way: str = "") -> Any:
         command = [sys.executable, "-m", "benchmarks.losses", "--family", name, "--count", str(count), "--way", way]
         command += ["--rounds", str(rounds), "--meeting", f"{folder}/meeting", "--rank"]
         ranks = range(FAMILIES[name].processes)
-        started = [subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True) for rank in ranks]
+        # Each tensor gets pages of its own and gives them back, so that what is resident is what is held.
+        environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"} if way else None
+        started = [
+            subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True, env=environment)
+            for rank in ranks
+        ]
         printed = [process.communicate()[0] for process in started]
     if any(process.returncode for process in started):
         raise SystemExit(f"{name} of {count}: a process failed")
