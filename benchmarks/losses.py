@@ -1,8 +1,8 @@
 """Time and memory of contrastive losses: mmssl's tiles beside open_clip's losses and plain torch.
 
-python -m benchmarks.losses                       a few minutes on one core
+python -m benchmarks.losses                       some minutes on one core
 python -m benchmarks.losses --large               up to 65,536 clips; an hour, and 23 GB for what others hold
-python -m benchmarks.losses --only "bags" --rounds 1
+python -m benchmarks.losses --only bags --rounds 1
 
 Forward and backward over embeddings of 512 numbers. Seconds are those of one processor core, the median of interleaved
 rounds; a ratio is the median of each round's. Memory is the highest of a fresh process above its inputs, gradients
@@ -13,6 +13,7 @@ included. "Between processes" is one of two processes of gloo; "gradient cache" 
 import argparse
 import ctypes
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -24,142 +25,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
+from benchmarks.loss_cases import COMPILED, Case, bags, between, cached, half, pairs, questions
 from benchmarks.machine import setting
 from benchmarks.tables import Row, markdown, write
-from mmssl.modules.cached_gradient import in_chunks
-from mmssl.modules.contrast import contrast
-from mmssl.modules.scores import Pooled
-from mmssl.modules.sigmoid import sigmoid_loss
-from mmssl.modules.tiles import Side
-from mmssl.objectives.contrastive.info_nce import info_nce
-from mmssl.objectives.contrastive.mil_nce import mil_nce_as_released
 from mmssl.training.processes import has_bf16
-
-WIDTH, BAG = 512, 5
-COMPILED = "torch.compile of log-sum-exps"
-
-
-class Case(NamedTuple):
-    """Ways to one loss; the first is what the others are measured by."""
-
-    ways: dict[str, Callable[[], Tensor]]
-    leaves: list[Tensor]  # that get a gradient
-
-
-def inputs(*shape: int) -> Tensor:
-    """Unit vectors `[*shape, WIDTH]`."""
-    return functional.normalize(torch.randn(*shape, WIDTH), dim=-1).requires_grad_()
-
-
-def sides(one: Tensor, other: Tensor) -> tuple[Side, Side]:
-    """Rows `[N, E]` and columns `[N, C, E]`, all there, each of its own group."""
-    valid, keys = torch.ones(other.shape[:2], dtype=torch.bool), torch.arange(len(one)).unsqueeze(1)
-    of_columns = keys.unsqueeze(1).expand(-1, other.shape[1], 1)
-    return Side((one[:, :0], one), valid[:, 0], keys), Side((other,), valid, of_columns)
-
-
-def pairs(count: int) -> Case:
-    """InfoNCE between two embeddings of each clip."""
-    from open_clip.loss import ClipLoss
-
-    one, other, scale = inputs(count), inputs(count), torch.tensor(14.3, requires_grad=True)
-    theirs = ClipLoss()
-
-    def plain() -> Tensor:
-        scores, own = scale * one @ other.T, torch.arange(count)
-        return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
-
-    def sums() -> Tensor:
-        scores = scale * one @ other.T
-        return (scores.logsumexp(1) + scores.logsumexp(0) - 2 * scores.diagonal()).mean() / 2
-
-    compiled = torch.compile(sums, dynamic=False)
-    ways = {
-        "open_clip ClipLoss": lambda: theirs(one, other, scale),
-        "plain, one product": plain,
-        COMPILED: compiled,
-        "mmssl": lambda: info_nce(contrast(Pooled(), *sides(one, other.unsqueeze(1)), scale)),
-    }
-    return Case(ways, [one, other, scale])
-
-
-def half(count: int) -> Case:
-    """As `pairs`, ours under autocast to bfloat16."""
-    ways, leaves = pairs(count)
-
-    def ours() -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            return ways["mmssl"]()
-
-    return Case({"open_clip ClipLoss": ways["open_clip ClipLoss"], "mmssl, bf16": ours}, leaves)
-
-
-def questions(count: int) -> Case:
-    """The sigmoid loss."""
-    from open_clip.loss import SigLipLoss
-
-    one, other, theirs = inputs(count), inputs(count), SigLipLoss()
-    scale, bias = torch.tensor(10.0, requires_grad=True), torch.tensor(-10.0, requires_grad=True)
-    ways = {
-        "open_clip SigLipLoss": lambda: theirs(one, other, scale, bias),
-        "mmssl": lambda: sigmoid_loss(Pooled(), *sides(one, other.unsqueeze(1)), scale, bias),
-    }
-    return Case(ways, [one, other, scale, bias])
-
-
-def bags(count: int) -> Case:
-    """MIL-NCE with 5 captions a clip, both in the form that counts true pairs twice."""
-    video, text, scale = inputs(count), inputs(count, BAG), torch.tensor(1.0)
-
-    def published() -> Tensor:
-        scores = (video @ text.flatten(0, 1).T).view(count, count, BAG)
-        own = (scores * torch.eye(count).unsqueeze(2)).sum(1).logsumexp(1)
-        return (torch.cat([scores, scores.transpose(0, 1)], 1).flatten(1).logsumexp(1) - own).mean()
-
-    ways = {
-        "rows and columns joined": published,
-        "mmssl": lambda: mil_nce_as_released(contrast(Pooled(), *sides(video, text), scale)),
-    }
-    return Case(ways, [video, text])
-
-
-def between(count: int) -> Case:
-    """InfoNCE of `count` clips on each process."""
-    from open_clip.loss import ClipLoss
-
-    one, other, scale = inputs(count), inputs(count), torch.tensor(14.3, requires_grad=True)
-    rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    everything = ClipLoss(gather_with_grad=True, rank=rank, world_size=world)
-    local = ClipLoss(local_loss=True, gather_with_grad=True, rank=rank, world_size=world)
-    one_side, other_side = sides(one, other.unsqueeze(1))
-    keys = one_side.keys + rank * count
-    both = one_side._replace(keys=keys), other_side._replace(keys=keys.unsqueeze(1))
-    ways = {
-        "open_clip, local loss and gather": lambda: local(one, other, scale),
-        "open_clip, gather": lambda: everything(one, other, scale),
-        "mmssl ring": lambda: info_nce(contrast(Pooled(), *both, scale)),
-    }
-    return Case(ways, [one, other])  # a process's part of the gradient to the scale depends on how the work is shared
-
-
-def cached(count: int) -> Case:
-    """A loss over `count` clips through a transformer, all at once or in chunks."""
-    layer = nn.TransformerEncoderLayer(192, 6, 768, dropout=0.0, batch_first=True, norm_first=True)
-    model = nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
-    tokens, others = torch.randn(count, 64, 192), inputs(count).detach()[:, :192]
-
-    def represent(part: Tensor) -> dict[str, Tensor]:
-        return {"clip": functional.normalize(model(part).mean(1), dim=-1)}
-
-    def loss(size: int) -> Tensor:
-        clips = in_chunks(represent, (tokens,), size)["clip"]
-        return info_nce(contrast(Pooled(), *sides(clips, others.unsqueeze(1)), torch.tensor(14.3)))
-
-    ways = {"all at once": lambda: loss(0), "chunks of 64": lambda: loss(64), "chunks of 16": lambda: loss(16)}
-    return Case(ways, list(model.parameters()))
 
 
 class Family(NamedTuple):
@@ -175,8 +46,8 @@ FAMILIES = {
     "InfoNCE": Family(pairs, [1024, 4096, 8192], [16384, 32768, 65536]),
     "InfoNCE, bf16": Family(half, [1024], [8192]),
     "sigmoid": Family(questions, [1024, 4096], [8192, 16384]),
-    "bags": Family(bags, [1024, 4096], [8192]),
-    "between processes": Family(between, [1024, 4096], [8192], processes=2),
+    "bags": Family(bags, [1024, 2048], [4096, 8192]),
+    "between processes": Family(between, [1024, 2048], [4096, 8192], processes=2),
     "gradient cache": Family(cached, [256], []),
 }
 HELD = 16384  # above it only mmssl runs: a matrix of all pairs does not fit
@@ -191,25 +62,20 @@ def step(case: Case, way: str) -> float:
     return time.process_time() - begin
 
 
-def seconds(case: Case, names: list[str], rounds: int) -> dict[str, list[float]]:
-    """Of each way in each round, after one that does not count; all processes take one order."""
-    spent, order = {name: list[float]() for name in names}, random.Random(0)
-    for number in range(rounds + 1):
-        for name in order.sample(names, len(names)):
-            once = step(case, name)
-            if number:
-                spent[name].append(once)
-    return spent
+def compared(case: Case, names: list[str], rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Seconds of each way in each round, after one for the gradients; all processes take one order.
 
-
-def error(case: Case, names: list[str]) -> dict[str, float]:
-    """Distance of each way's gradient from the first's, as a share of its length."""
-    found = {}
+    With them the distance of each way's gradient from the first's, as a share of its length.
+    """
+    found, spent, order = dict[str, Tensor](), {name: list[float]() for name in names}, random.Random(0)
     for name in names:
         step(case, name)
         found[name] = torch.cat([leaf.grad.flatten() for leaf in case.leaves if leaf.grad is not None])
+    for _ in range(rounds):
+        for name in order.sample(names, len(names)):
+            spent[name].append(step(case, name))
     first = found[names[0]]
-    return {name: float((gradient - first).norm() / first.norm()) for name, gradient in found.items()}
+    return spent, {name: float((gradient - first).norm() / first.norm()) for name, gradient in found.items()}
 
 
 def resident(name: str) -> float:
@@ -245,7 +111,7 @@ def child(asked: argparse.Namespace) -> None:
     else:
         case = family.build(asked.count)
         names = [name for name in case.ways if asked.count <= HELD or name.startswith("mmssl")]
-        found = [seconds(case, names, asked.rounds), error(case, names)]
+        found = compared(case, names, asked.rounds)
     if rank == 0:
         print(json.dumps(found))
     if family.processes > 1:
@@ -258,7 +124,12 @@ def start(name: str, count: int, rounds: int, way: str = "") -> Any:
         command = [sys.executable, "-m", "benchmarks.losses", "--family", name, "--count", str(count), "--way", way]
         command += ["--rounds", str(rounds), "--meeting", f"{folder}/meeting", "--rank"]
         ranks = range(FAMILIES[name].processes)
-        started = [subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True) for rank in ranks]
+        # Each tensor gets pages of its own and gives them back, so that what is resident is what is held.
+        environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"} if way else None
+        started = [
+            subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True, env=environment)
+            for rank in ranks
+        ]
         printed = [process.communicate()[0] for process in started]
     if any(process.returncode for process in started):
         raise SystemExit(f"{name} of {count}: a process failed")

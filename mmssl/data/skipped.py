@@ -3,6 +3,7 @@
 import json
 import logging
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from mmssl.errors import Fault, TrainingError, UsageError
@@ -31,8 +32,9 @@ class Skipped:
         self.reasons: dict[str, tuple[Fault, str]] = {}
         if self.file is not None and self.file.is_file():
             for line in self.file.read_text(encoding="utf-8").splitlines():
-                entry = json.loads(line)
-                self.reasons[entry["key"]] = (Fault(entry["fault"]), entry["detail"])
+                with suppress(ValueError, KeyError):  # a line that a kill or a full disk cut off
+                    entry = json.loads(line)
+                    self.reasons[entry["key"]] = (Fault(entry["fault"]), entry["detail"])
 
     def tried(self, clips: int) -> None:
         """Count clips that were asked for, readable or not."""
@@ -49,16 +51,23 @@ class Skipped:
             self.reasons[key] = (fault, detail)
             _log.warning("left out %s: %s (%s)", key, detail, fault.value)
             if self.file is not None:
-                line = json.dumps({"key": key, "fault": fault.value, "detail": detail}, ensure_ascii=False)
-                # One write in append mode: lines of several processes do not mix.
-                # A byte of a name that is not UTF-8 is written as the escape that JSON has for it.
-                with self.file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
-                    stream.write(line + "\n")
+                self._append({"key": key, "fault": fault.value, "detail": detail}, self.file)
         if self.clips >= self.least and self.failures > self.limit * self.clips:
             raise TrainingError(
                 f"{self.failures} of {self.clips} clips could not be read, more than the limit of {self.limit:.1%}; "
                 f"the last was {key}: {detail} ({fault.value}). Look at {self.file or 'the log'}, repair or remove them"
             )
+
+    def _append(self, entry: dict[str, str], file: Path) -> None:
+        line = json.dumps(entry, ensure_ascii=False) + "\n"
+        try:
+            # One write in append mode: lines of several processes do not mix.
+            # A byte of a name that is not UTF-8 is written as the escape that JSON has for it.
+            with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(line)
+        except OSError as error:
+            _log.warning("%s: cannot be written (%s); what is left out is named in the log alone", file, error.strerror)
+            self.file = None
 
     def summary(self) -> list[str]:
         """Lines for the end of a run: a total, then each reason with its count and an example; empty if all is well."""

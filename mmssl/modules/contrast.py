@@ -42,7 +42,7 @@ def contrast(score: PairScore, rows: Side, columns: Side, scale: Tensor) -> Cont
     """
     rows, columns = rows.ready(), columns.ready()
     # Not to be compiled: the numbers of a tile decide whether it needs a mask, and how its sums are taken.
-    apply = torch.compiler.disable(_Contrast.apply)
+    apply = torch.compiler.disable(_Contrast.apply)  # type: ignore[no-untyped-call]
     found: tuple[Tensor, ...] = apply(score, scale, *flat(rows, columns))
     return Contrast(*found)
 

@@ -34,7 +34,8 @@ def sigmoid_loss(score: PairScore, rows: Side, columns: Side, scale: Tensor, bia
         bias: scalar.
     """
     rows, columns = rows.ready(), columns.ready()
-    apply = torch.compiler.disable(_Sum.apply)  # the numbers of a tile decide whether it needs a mask
+    # Not to be compiled: the numbers of a tile decide whether it needs a mask.
+    apply = torch.compiler.disable(_Sum.apply)  # type: ignore[no-untyped-call]
     total: Tensor = apply(score, scale, bias, *flat(rows, columns))
     return total * share((rows.valid.unsqueeze(1) & columns.valid).any(1)).to(total.dtype)
 

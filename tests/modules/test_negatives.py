@@ -18,11 +18,11 @@ def test_captions_are_the_same_when_all_tokens_are() -> None:
     text = torch.tensor([[[1, 2, -1], [3, 4, 5]], [[1, 2, 2], [1, 2, -1]], [[4, 3, 5], [2, 1, -1]]])
     numbers = caption_numbers(text)
     assert numbers[0, 0] == numbers[1, 1]
-    assert len(numbers.unique()) == 5
+    assert len(set(numbers.flatten().tolist())) == 5
     assert torch.equal(caption_numbers(text[1:]), numbers[1:]), "whatever else is in the batch"
     longer = torch.cat([text, torch.full((3, 2, 4), -1)], 2)
     assert torch.equal(caption_numbers(longer), numbers), "however much padding"
-    assert caption_numbers(torch.tensor([[[0, -1], [-1, -1]]])).unique().numel() == 2
+    assert len(set(caption_numbers(torch.tensor([[[0, -1], [-1, -1]]])).flatten().tolist())) == 2
 
 
 def test_a_clip_is_related_to_its_group_and_to_captions_that_repeat_its_own() -> None:

@@ -63,7 +63,7 @@ def test_processes_equal_one(
     loss, terms = objective(batch)
     loss.backward()
     losses, all_terms, gradients = zip(*(part[f"{found.__name__} {kind}"] for part in parts), strict=True)
-    torch.testing.assert_close(mean(losses), loss.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(mean([*losses]), loss.detach(), rtol=1e-5, atol=1e-6)
     for name, term in terms.items():
         torch.testing.assert_close(mean([each[name] for each in all_terms]), term)
     near([*gradients[0].values()], [p.grad for p in objective.parameters() if p.grad is not None])
@@ -77,7 +77,7 @@ def test_pair_losses_of_processes_equal_one(
     name, compute = pair_loss
     losses, gradients = zip(*(part[name] for part in parts), strict=True)
     loss, expected = compute(name, slice(0, 8))
-    torch.testing.assert_close(mean(losses), loss, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(mean([*losses]), loss, rtol=1e-5, atol=1e-6)
     by_argument = list(zip(*gradients, strict=True))
     vectors = [torch.cat(found) / len(parts) for found in by_argument[:2]]
     near([*vectors, *(mean(list(found)) for found in by_argument[2:])], expected)

@@ -15,7 +15,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from mmssl.errors import CheckpointError, UsageError
+from mmssl.data.skipped import Skipped
+from mmssl.errors import CheckpointError, Fault, UsageError
 from mmssl.training import checkpoint
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.loop import train
@@ -179,3 +180,24 @@ def test_an_out_that_cannot_be_written_is_one_sentence(build: Any, tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be made"):
         train(build().build(), tmp_path / "file" / "run")
+
+
+@pytest.mark.fault("R8")
+def test_a_full_disk_under_the_ledger_of_bad_recordings_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = tmp_path / "skipped.jsonl"
+    ledger.symlink_to("/dev/full")
+    skipped = Skipped(tmp_path, limit=1.0)
+    for key in ("a", "b"):
+        skipped.record(key, Fault.EMPTY, "the file has 0 bytes")
+    assert list(skipped.reasons) == ["a", "b"]
+    assert caplog.text.count("cannot be written (No space left on device)") == 1
+
+
+@pytest.mark.fault("R2")
+def test_a_line_of_the_ledger_that_a_kill_cut_off_is_passed_over(tmp_path: Path) -> None:
+    Skipped(tmp_path, limit=1.0).record("a", Fault.EMPTY, "the file has 0 bytes")
+    with (tmp_path / "skipped.jsonl").open("a") as file:
+        file.write('{"key": "b", "fau')
+    assert list(Skipped(tmp_path, limit=1.0).reasons) == ["a"]

@@ -176,4 +176,4 @@ def _unit(vectors: Tensor) -> Tensor:
 
 def _read(vectors: dict[str, Tensor], modality: str) -> tuple[Tensor, Tensor]:
     """Places, empty unless the score reads them, and the pooled vector."""
-    return vectors.get(f"{modality}_places", vectors[modality][:, :0]), vectors[modality]
+    return vectors.get(f"{modality}_places", vectors[modality].detach()[:, :0]), vectors[modality]
