@@ -15,6 +15,7 @@ from mmssl.applications.read_ahead import read_ahead
 from mmssl.applications.search import make_index
 from mmssl.applications.sharded_index import ShardedIndex, process
 from mmssl.batch import Modality
+from mmssl.data.keyed import Keyed
 from mmssl.data.skipped import Skipped
 from mmssl.data.sources import open_recordings
 from mmssl.errors import MediaError, UsageError
@@ -74,6 +75,42 @@ class _Writer:
         self._last = time.monotonic()
 
 
+class _Reading:
+    """What of a source this process has to cut into windows: all that the index lacks and no other process has.
+
+    Attributes:
+        present: keys that the source holds.
+        unchanged: how many were in already.
+    """
+
+    def __init__(self, index: MomentIndex, recordings: Keyed, name: str, settings: str, cutter: Cutter) -> None:
+        self._index, self._recordings, self._name = index, recordings, name
+        self._settings, self._cutter = settings, cutter
+        self._known = index.known()
+        self._held = index.held() if isinstance(index, ShardedIndex) else {}
+        self.present: set[str] = set()
+        self.unchanged = 0
+
+    def each(self, members: Sequence[str]) -> Iterator[Iterator[Piece]]:
+        """The pieces of each recording."""
+        rank, world = process()
+        for number, member in enumerate(members):
+            try:
+                found = entry(self._recordings, number, self._name, member, self._settings)
+            except MediaError as error:
+                # Every process meets it, one tells.
+                yield iter([Piece(None, done=1.0, fault=error if number % world == rank else None)])
+                continue
+            key, fingerprint = found[1].key, found[1].fingerprint
+            self.present.add(key)
+            others = isinstance(self._index, ShardedIndex) and not self._index.owner(key, self._held)
+            self.unchanged += self._known.get(key) == fingerprint
+            if self._known.get(key) == fingerprint or others:
+                yield iter([Piece(None, done=1.0)])
+            else:
+                yield self._cutter.pieces(self._recordings, number, found)
+
+
 def build_index(
     model: Model,
     source: str,
@@ -117,33 +154,12 @@ def build_index(
     index = make_index(place, model.fingerprint, "" if model.folder is None else str(model.folder.resolve()))
     skipped = _ledger(index)
     settings = f"{model.format.seconds} {stride} {' '.join(wanted)}"
-    known, members, present, unchanged = index.known(), recordings.all_keys(), set[str](), 0
-    rank, world = process()
-    held = index.held() if isinstance(index, ShardedIndex) else {}
-
-    def readers() -> Iterator[Iterator[Piece]]:
-        nonlocal unchanged
-        cutter = Cutter(model, stride, wanted)
-        for number, member in enumerate(members):
-            try:
-                found = entry(recordings, number, name, member, settings)
-            except MediaError as error:
-                # Every process meets it, one tells.
-                yield iter([Piece(None, done=1.0, fault=error if number % world == rank else None)])
-                continue
-            present.add(found[1].key)
-            if known.get(found[1].key) == found[1].fingerprint:
-                unchanged += 1
-                yield iter([Piece(None, done=1.0)])
-            elif isinstance(index, ShardedIndex) and not index.owner(found[1].key, held):
-                yield iter([Piece(None, done=1.0)])
-            else:
-                yield cutter.pieces(recordings, number, found)
-
+    members = recordings.all_keys()
+    reading = _Reading(index, recordings, name, settings, Cutter(model, stride, wanted))
     writer = _Writer(index, Bulk(model.objective, model.device, batch_size), save_every)
     number = 0
     # Closed at once when something fails, lest its threads outlive this.
-    with closing(read_ahead(readers(), threads)) as pieces:
+    with closing(read_ahead(reading.each(members), threads)) as pieces:
         for piece in pieces:
             if piece.fault is not None:
                 skipped.record(piece.fault.name, piece.fault.fault, piece.fault.detail)
@@ -152,12 +168,12 @@ def build_index(
                 watch((number + piece.done) / len(members))
             number += piece.done >= 1.0
     writer.flush()
-    index.remove(gone := set(index.keys_of(name)) - present if prune else set())
+    index.remove(gone := set(index.keys_of(name)) - reading.present if prune else set())
     return IndexReport(
         moments=len(index),
         recordings=len(index.known()),
         added=writer.added,
-        unchanged=unchanged,
+        unchanged=reading.unchanged,
         removed=len(gone),
         skipped=skipped.summary(),
         ledger=skipped.file,

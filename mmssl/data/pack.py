@@ -178,7 +178,7 @@ def pack(
         claim(out, {**told, "reencode": reencode.told() if reencode else None})
         store = Reencode(reencode) if reencode else untouched
         done = get_context("spawn").Value("q", 0)
-        job = _Job(recordings, out, PyAVReader() if validate else None, store, done)
+        job = _Job(recordings, out, PyAVReader(tables=False) if validate else None, store, done)
         report = _pack(job, plans, workers, console)
         _summarize(report, recordings.name, reencode)
     if not report.samples:
