@@ -28,8 +28,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from benchmarks.rounds import seconds_of
 from benchmarks.machine import setting
+from benchmarks.rounds import seconds_of
 from benchmarks.tables import Row, markdown, write
 from mmssl.data.decode.picture import fitted
 from mmssl.data.decode.pyav import PyAVReader

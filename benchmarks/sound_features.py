@@ -26,8 +26,8 @@ import torchaudio
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.rounds import seconds_of
 from benchmarks.machine import setting
+from benchmarks.rounds import seconds_of
 from benchmarks.tables import Row, markdown, write
 from mmssl.data.decode.timeline import Piece, window
 from mmssl.modules.compression import Log
