@@ -80,7 +80,8 @@ class Files(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         with av.open(str(self.paths[index])) as film:
             picture, voice = film.streams.video[0], film.streams.audio[0]
-            start = float(torch.rand(())) * max((film.duration or 0) / 1e6 - SECONDS, 0)
+            both = min(float(stream.duration * stream.time_base) for stream in (picture, voice))
+            start = float(torch.rand(())) * max(both - SECONDS, 0)
             film.seek(int(start * 1e6))
             wanted, shown = [start + (i + 0.5) * SECONDS / FRAMES for i in range(FRAMES)], list[Tensor]()
             for frame in film.decode(picture):
