@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # One thread a test process: two processes of xdist on two cores otherwise fight over them, 5 times slower.
 torch.set_num_threads(1)
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of numpy in the processes that tests start
 # Model hubs are never reached from a test.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Nor is what is cached of a user's own files.
