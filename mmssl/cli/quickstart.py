@@ -20,7 +20,7 @@ def quickstart(
     clips: Annotated[int, typer.Option(min=32, help="To train on; as many as the stated numbers are from.")] = 800,
     steps: Annotated[int, typer.Option(min=1, help="Of training.")] = 400,
 ) -> None:
-    """Do the whole job once, in about three minutes on two cores, offline: see OUT/report.html.
+    """Do the whole job once, in three to five minutes on two cores, offline: see OUT/report.html.
 
     Renders a made-up world to films, packs it, trains on picture, sound and words, measures on held-out clips, builds
     an index, answers a text, a sound and a picture, and draws a heat map. Each step is a command that is shown; stopped
