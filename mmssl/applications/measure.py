@@ -10,15 +10,18 @@ from mmssl.applications.model import Model
 from mmssl.data.clips import Clips
 from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
-from mmssl.errors import Fault
+from mmssl.errors import EvaluationError, Fault
 from mmssl.evaluate import correspondence
 from mmssl.evaluate.correspondence import PairGatherer
 from mmssl.evaluate.evidence import Evidence
+from mmssl.evaluate.further import Further
 from mmssl.evaluate.held_out import Gatherer, asked_for, look, middle
 from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.evaluate.truth import BoxFile, GroundTruth, WorldTruth
 from mmssl.evaluate.vectors import HeldOut, VectorGatherer
+
+FURTHER: tuple[Further, ...] = ()
 
 _LOOKED_AT = 200  # recordings in which truth is sought before it is taken for absent
 
@@ -58,7 +61,9 @@ def measure(
     workers: int = 0,
     language: str = "",
 ) -> Measured:
-    """Retrieval, correspondence and localization, each where it can be made; each film is decoded once.
+    """Retrieval, correspondence, localization and what `FURTHER` has, each where it can be made.
+
+    The first three decode each film once; the others cut clips of their own.
 
     Args:
         model: to measure.
@@ -81,10 +86,13 @@ def measure(
     left_out: dict[str, str] = {}
     truth: GroundTruth = BoxFile(boxes) if boxes is not None else WorldTruth()
     localization = Localization(clips=clips, truth=truth)
-    vectors = VectorGatherer(objective, opened) if objective.comparable else None
-    pairs = evidence = None
-    if vectors is None:
+    vectors = pairs = evidence = None
+    if not objective.comparable:
         left_out["retrieval"] = f"{name} does not put its modalities into one space"
+    elif len(model.modalities) < 2:
+        left_out["retrieval"] = f"{name} has {' and '.join(model.modalities)} alone"
+    else:
+        vectors = VectorGatherer(objective, opened)
     if not {"video", "audio"} <= set(model.modalities):
         left_out["correspondence"] = left_out["localization"] = "the model lacks picture or sound"
     else:
@@ -94,7 +102,8 @@ def measure(
         else:
             evidence = localization.gatherer(objective, opened)
     gatherers: list[Gatherer] = [gatherer for gatherer in (vectors, pairs, evidence) if gatherer is not None]
-    look(gatherers, objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
+    if gatherers:
+        look(gatherers, objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     asked = asked_for(opened, limit)
     numbers: dict[str, float] = {}
     held = None if vectors is None else vectors.held(asked)
@@ -111,6 +120,13 @@ def measure(
             look([known], objective, other, batch_size, limit=limit, workers=workers)
             fixing = known.evidence(asked_for(other, limit))
         numbers |= localization.judged(seen, fixing)
+    for further in FURTHER:
+        if further.suits(objective):
+            evaluation = further.made(clips=clips, limit=limit, batch_size=batch_size, workers=workers)
+            try:
+                numbers |= evaluation(objective)
+            except EvaluationError as error:
+                left_out[further.name] = str(error)
     return Measured(numbers, clips, held, seen, truth if seen is not None else None, left_out, skipped.reasons)
 
 
