@@ -1,6 +1,7 @@
 """Heads: features `[..., D]` into a shared space `[..., E]`, applied at each place of a map."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def projection(width: int, dim: int, hidden: int = 0) -> nn.Module:
@@ -16,3 +17,22 @@ def projection(width: int, dim: int, hidden: int = 0) -> nn.Module:
     if not hidden:
         return nn.Linear(width, dim)
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+
+
+class GatedUnit(nn.Module):
+    """`y * sigmoid(W y + b)` of a linear `y`, so that features switch each other (Miech et al. 2018, section 3.1).
+
+    Args:
+        width: D.
+        dim: E.
+    """
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.linear, self.gate = nn.Linear(width, dim), nn.Linear(dim, dim)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`[..., D]` to `[..., E]`; the objective normalizes."""
+        y = self.linear(features)
+        gated: Tensor = y * torch.sigmoid(self.gate(y))
+        return gated

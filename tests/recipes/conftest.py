@@ -62,8 +62,11 @@ SMALL: dict[str, dict[str, int]] = {
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
     "clip_frames": {"frames": 2},
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
+    "info_nce_narrated": {"frames": 4, "pixels": 32, "width": 4},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
+    "max_margin": {"clips": 2, "frames": 4, "pixels": 32, "width": 4},
+    "mil_nce": {"frames": 4, "pixels": 32, "width": 4},
     "quickstart": {"frames": 2, "pixels": 32},
     "world": {"frames": 2, "pixels": 32, "width": 16},
 }
