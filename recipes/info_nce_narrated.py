@@ -59,7 +59,9 @@ def recipe(
             video=VideoS3DG(width),
             text=TextWords(tokenizer.size, 32 * width, frozen=False),
             dim=8 * width,
-            augment=VideoAugment(pixels, (crop, crop), (1.0, 1.0), brightness=0.0, contrast=0.0, saturation=0.0, hue=0),
+            augment=VideoAugment(
+                pixels, (crop, crop), (1.0, 1.0), brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0
+            ),
         ),
         steps=steps,
         batch_size=batch_size,

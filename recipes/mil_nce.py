@@ -74,7 +74,9 @@ def recipe(
             video=VideoS3DG(width),
             text=text,
             dim=dim,
-            augment=VideoAugment(pixels, (crop, crop), (1.0, 1.0), brightness=0.0, contrast=0.0, saturation=0.0, hue=0),
+            augment=VideoAugment(
+                pixels, (crop, crop), (1.0, 1.0), brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0
+            ),
         ),
         steps=steps,
         batch_size=batch_size,

@@ -18,7 +18,7 @@ def projected(objective: Objective, inputs: Tensor, modality: Modality) -> Tenso
     encoder, head = objective.encoders[modality], objective.heads[modality]
     each = inputs.flatten(0, 1) if modality == "text" else inputs
     vectors: Tensor = head(encoder.pool(encoder(each), encoder.mask(each))).float()  # type: ignore[operator]
-    return vectors.unflatten(0, inputs.shape[:2]) if modality == "text" else vectors
+    return vectors.reshape(*inputs.shape[:2], -1) if modality == "text" else vectors
 
 
 def unit_vectors(objective: Objective, batch: Batch) -> dict[Modality, Tensor]:

@@ -34,7 +34,8 @@ def test_golden_values() -> None:
 def test_equals_a_loop_over_videos() -> None:
     scores = torch.randn(9, 9, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     videos = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2])
-    near, far = [], []
+    near: list[float] = []
+    far: list[float] = []
     for i in range(9):
         for j in range(9):
             value = max(0.1 + float(scores[i, j] - scores[i, i]), 0) + max(0.1 + float(scores[i, j] - scores[j, j]), 0)

@@ -57,7 +57,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 # What makes each recipe small; a new recipe without a row here trains at its own size.
-SMALL: dict[str, dict[str, int]] = {
+SMALL: dict[str, dict[str, int | str]] = {
     "avol_net": {"pixels": 32, "width": 4, "dim": 8},
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
     "clip_frames": {"frames": 2},
@@ -67,6 +67,7 @@ SMALL: dict[str, dict[str, int]] = {
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
     "max_margin": {"clips": 2, "frames": 4, "pixels": 32, "width": 4},
     "mil_nce": {"frames": 4, "pixels": 32, "width": 4},
+    "mmp": {"text": "", "width": 4},
     "quickstart": {"frames": 2, "pixels": 32},
     "world": {"frames": 2, "pixels": 32, "width": 16},
 }
