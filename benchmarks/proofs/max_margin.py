@@ -3,7 +3,7 @@
 from benchmarks.narrated import CALM
 from benchmarks.proof import Arm, Proof
 
-_SMALL = {"steps": 400, "batch_size": 32, "frames": 8, "pixels": 56, "width": 12, "lr": 2e-3, "clips": 4}
+_SMALL = {"steps": 300, "batch_size": 32, "frames": 8, "pixels": 56, "width": 8, "lr": 3e-3, "clips": 4}
 
 PROOF = Proof(
     family="contrast",

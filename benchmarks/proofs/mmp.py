@@ -15,6 +15,6 @@ PROOF = Proof(
         Arm(name="inter-modal alone", recipe="mmp", arguments={**_SMALL, "weight": 0.0}),
         Arm(name="English alone", recipe="mmp", arguments={**_SMALL, "weight": 0.0, "language": "en", "captions": 1}),
     ),
-    numbers=("retrieval/text.en-video/R@10", "retrieval/text.average-but-en-video/R@10"),
+    numbers=("retrieval/text.en-video/R@10", "retrieval/text.average_but_en-video/R@10"),
     says="captions in other languages find their pictures, which those of an English model cannot",
 )
