@@ -37,7 +37,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 # What makes each recipe small; a new recipe without a row here trains at its own size.
-SMALL: dict[str, dict[str, int]] = {
+SMALL: dict[str, dict[str, int | str]] = {
     "avol_net": {"pixels": 32, "width": 4, "dim": 8},
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
     "clip": {"frames": 2, "pixels": 32, "width": 16, "depth": 1},
@@ -45,6 +45,8 @@ SMALL: dict[str, dict[str, int]] = {
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
+    "lit": {"letters": "uu", "pixels": 32},
+    "lit_clip": {"frames": 2, "width": 16, "pretrained": ""},
     "quickstart": {"frames": 2, "pixels": 32},
     "siglip": {"frames": 2, "pixels": 32, "width": 16, "depth": 1},
     "world": {"frames": 2, "pixels": 32, "width": 16},
@@ -57,6 +59,6 @@ def small(page: Path, world: Path, request: pytest.FixtureRequest) -> dict[str, 
     arguments: dict[str, bool | int | float | str] = {"data": str(world), "steps": 2, "batch_size": 4}
     if page.stem == "info_nce_video_text_audio":
         arguments["text"] = request.getfixturevalue("bert")
-    if page.stem == "clip_frames":
+    if page.stem in ("clip_frames", "lit_clip"):
         arguments["model"] = request.getfixturevalue("clip")
     return arguments | SMALL.get(page.stem, {})
