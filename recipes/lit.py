@@ -3,7 +3,7 @@
 mmssl train recipes/quickstart.py --data world/train --words 0 --out runs/seen
 mmssl train recipes/lit.py --data captioned --pretrained runs/seen --out runs/lit
 
-Zhai et al. 2022, "LiT: Zero-Shot Transfer with Locked-image text Tuning". The paper's: the towers' letters and the loss.
+Zhai et al. 2022, "LiT: Zero-Shot Transfer with Locked-image text Tuning". The paper's: the towers' letters, the loss.
 That the space is the picture tower's, a scale of 10 at the start and a decay of 0.01 are of the public configurations.
 The towers of open_clip are in `recipes/lit_clip.py`. What it reaches on the synthetic world is in
 `benchmarks/proofs/lit.py`.
@@ -49,7 +49,15 @@ def recipe(
     """
     tokenizer, policies = HashTokenizer(4096), towers(letters)
     clips = Clips(
-        source=data, seconds=2.0, frames=4, pixels=pixels, sample_rate=0, captions=4, words=24, tokenizer=tokenizer
+        source=data,
+        seconds=2.0,
+        frames=4,
+        pixels=pixels,
+        sample_rate=0,
+        captions=4,
+        words=24,
+        language="en",
+        tokenizer=tokenizer,
     )
     return Run(
         data=clips,

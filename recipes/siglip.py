@@ -45,7 +45,15 @@ def recipe(
     """
     tokenizer = HashTokenizer(16_384)
     clips = Clips(
-        source=data, seconds=2.0, frames=frames, pixels=pixels, sample_rate=0, captions=4, words=24, tokenizer=tokenizer
+        source=data,
+        seconds=2.0,
+        frames=frames,
+        pixels=pixels,
+        sample_rate=0,
+        captions=4,
+        words=24,
+        language="en",
+        tokenizer=tokenizer,
     )
     return Run(
         data=clips,

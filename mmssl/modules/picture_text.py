@@ -25,14 +25,15 @@ def one_caption(batch: Batch) -> Batch:
 def picture_vectors(objective: Objective, video: Tensor) -> Tensor:
     """`[B, T, 3, H, W]` to unit vectors `[B, E]`."""
     places, mask = objective.features(Batch(video=video), "video")
-    return functional.normalize(objective.encoders["video"].pool(places, mask).float(), dim=-1)  # type: ignore[operator]
+    vectors: Tensor = objective.encoders["video"].pool(places, mask).float()  # type: ignore[operator]
+    return functional.normalize(vectors, dim=-1)
 
 
 def caption_vectors(objective: Objective, text: Tensor) -> Tensor:
     """`[B, C, L]` to unit vectors `[B, C, E]`."""
     tokens, mask = objective.features(Batch(text=text.flatten(0, 1).unsqueeze(1)), "text")
     vectors: Tensor = objective.encoders["text"].pool(tokens, mask).float()  # type: ignore[operator]
-    return functional.normalize(vectors, dim=-1).unflatten(0, text.shape[:2])
+    return functional.normalize(vectors, dim=-1).reshape(*text.shape[:2], -1)
 
 
 def caption_sides(pictures: Tensor, there: Tensor, captions: Tensor, batch: Batch) -> tuple[Side, Side]:
