@@ -1,8 +1,9 @@
 """MMP on captions in six languages, against its inter-modal loss alone and against English alone."""
 
 from benchmarks.proof import Arm, Proof
+from mmssl.training.recipe import Argument
 
-_SMALL = {"text": "", "steps": 300, "batch_size": 32, "width": 8, "lr": 4e-3}
+_SMALL: dict[str, Argument] = {"text": "", "steps": 300, "batch_size": 32, "width": 8, "lr": 4e-3}
 
 PROOF = Proof(
     family="contrast",

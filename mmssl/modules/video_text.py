@@ -1,15 +1,13 @@
-"""Video and captions of a batch in one space, and as rows and columns of pairs.
+"""Video and captions of a batch in one space, each pooled before its head.
 
-Places are pooled before the head and not after, which is another thing where the pool is a maximum: towers of word
-vectors end in a linear layer after the maximum over words (Miech et al. 2020, section 3.3).
+Pooled after it, the result is another where the pool is a maximum: towers of word vectors end in a linear layer after
+the maximum over words (Miech et al. 2020, section 3.3).
 """
 
 from torch import Tensor
 from torch.nn import functional
 
 from mmssl.batch import Batch, Modality
-from mmssl.modules.negatives import caption_keys, group_keys, text_valid
-from mmssl.modules.tiles import Side
 from mmssl.objective import Objective
 
 
@@ -29,10 +27,3 @@ def unit_vectors(objective: Objective, batch: Batch) -> dict[Modality, Tensor]:
         vectors = projected(objective, inputs[:, :1] if modality == "text" else inputs, modality)
         embeddings[modality] = functional.normalize(vectors.flatten(1), dim=-1)
     return embeddings
-
-
-def video_and_captions(video: Tensor, text: Tensor, batch: Batch) -> tuple[Side, Side]:
-    """Rows from `[B, E]` and columns from `[B, C, E]`; clips of one group or with an equal caption are no negatives."""
-    row_keys, column_keys = caption_keys(batch, group_keys(batch))
-    rows = Side((video.detach()[:, :0], video), batch.valid("video"), row_keys)
-    return rows, Side((text,), text_valid(batch), column_keys)

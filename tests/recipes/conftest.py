@@ -54,6 +54,7 @@ SMALL: dict[str, dict[str, int | str]] = {
     "lit_clip": {"frames": 2, "width": 16, "pretrained": ""},
     "quickstart": {"frames": 2, "pixels": 32},
     "siglip": {"frames": 2, "pixels": 32, "width": 16, "depth": 1},
+    "support_set": {"frames": 4, "pixels": 32, "width": 4},
     "world": {"frames": 2, "pixels": 32, "width": 16},
 }
 

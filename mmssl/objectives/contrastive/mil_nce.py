@@ -20,9 +20,10 @@ from mmssl.encoder import Encoder
 from mmssl.modules.cached_gradient import in_chunks
 from mmssl.modules.contrast import Contrast, contrast
 from mmssl.modules.heads import projection
+from mmssl.modules.picture_text import caption_sides
 from mmssl.modules.precision import full_precision
 from mmssl.modules.scores import Pooled
-from mmssl.modules.video_text import projected, unit_vectors, video_and_captions
+from mmssl.modules.video_text import projected, unit_vectors
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
 from mmssl.objectives.contrastive.info_nce import accuracy
@@ -93,7 +94,7 @@ class MILNCE(Objective):
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """Terms: accuracy, how often the best of a clip's own captions is above all others, and the other way round."""
         vectors = in_chunks(self.represent, (batch,), self.chunk or 0)
-        rows, columns = video_and_captions(vectors["video"], vectors["text"], batch)
+        rows, columns = caption_sides(vectors["video"], batch.valid("video"), vectors["text"], batch)
         with full_precision(vectors["video"]):  # inner products have no bound, and half precision few digits
             pairs = contrast(Pooled(), rows, columns, vectors["video"].new_ones(()))
         return self.loss(pairs), {"accuracy": accuracy(pairs)}

@@ -22,10 +22,11 @@ from mmssl.modules import draws
 from mmssl.modules.cached_gradient import in_chunks
 from mmssl.modules.contrast import Contrast, contrast
 from mmssl.modules.heads import projection
+from mmssl.modules.picture_text import caption_sides
 from mmssl.modules.scores import Pooled
 from mmssl.modules.temperature import Temperature
 from mmssl.modules.tiles import Side
-from mmssl.modules.video_text import projected, unit_vectors, video_and_captions
+from mmssl.modules.video_text import projected, unit_vectors
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
 from mmssl.objectives.contrastive.info_nce import accuracy, info_nce
@@ -77,12 +78,12 @@ class MMP(Objective):
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """Terms: each of the three losses, and the accuracy of video and captions."""
         v = in_chunks(self.represent, (batch,), self.chunk or 0)
-        video, lines = video_and_captions(v["video"], v["text"], batch)
+        video, lines = caption_sides(v["video"], batch.valid("video"), v["text"], batch)
         captions = range(v["text"].shape[1])
         inter = [self._contrast(video, _only(lines, c)) for c in captions]
         losses = {"inter": [info_nce(pairs) for pairs in inter]}
         if self.intra:
-            _, views = video_and_captions(v["video"], v["other_text"], batch)
+            _, views = caption_sides(v["video"], batch.valid("video"), v["other_text"], batch)
             view = Side((v["other_video"].unsqueeze(1),), video.valid.unsqueeze(1), video.keys[:, :1].unsqueeze(1))
             pairs = [(video, view), *((_as_rows(lines, c, video.keys), _only(views, c)) for c in captions)]
             losses["intra"] = [info_nce(self._contrast(rows, columns)) for rows, columns in pairs]
