@@ -11,6 +11,7 @@ from mmssl.data.hashing import HashTokenizer
 from mmssl.data.window import AroundCaption
 from mmssl.encoders.text_words import TextWords
 from mmssl.encoders.video_s3d import VideoS3DG
+from mmssl.encoders.video_small import VideoSmall
 from mmssl.modules.augment import VideoAugment
 from mmssl.objectives.contrastive.info_nce import InfoNCE
 from mmssl.run import Optimization, Run
@@ -35,7 +36,7 @@ def recipe(
         steps: optimizer steps.
         batch_size: clips a step.
         lr: highest learning rate.
-        frames: pictures of the 3.2 s of a clip.
+        frames: pictures of a clip, five a second; fewer than 8, which S3D-G makes one, pass a small residual network.
         pixels: height and width that the network sees, cut from 8/7 as much.
         width: channels of the first convolution; all other widths are in proportion.
         seed: of weights, order and windows.
@@ -45,7 +46,7 @@ def recipe(
     return Run(
         data=Clips(
             source=data,
-            seconds=3.2,
+            seconds=frames / 5,
             frames=frames,
             pixels=pixels * 8 // 7,
             sample_rate=0,
@@ -56,7 +57,7 @@ def recipe(
             window=AroundCaption(language="en"),
         ),
         objective=InfoNCE(
-            video=VideoS3DG(width),
+            video=VideoS3DG(width) if frames >= 8 else VideoSmall((width, 2 * width, 3 * width)),
             text=TextWords(tokenizer.size, 32 * width, frozen=False),
             dim=8 * width,
             augment=VideoAugment(

@@ -14,6 +14,7 @@ from mmssl.data.order import Order, PerRecording
 from mmssl.data.window import AroundCaption
 from mmssl.encoders.text_words import TextWords
 from mmssl.encoders.video_s3d import VideoS3DG
+from mmssl.encoders.video_small import VideoSmall
 from mmssl.modules.augment import VideoAugment
 from mmssl.objectives.contrastive.max_margin import MaxMargin
 from mmssl.run import Optimization, Run
@@ -40,7 +41,7 @@ def recipe(
         steps: optimizer steps.
         batch_size: clips a step.
         lr: highest learning rate.
-        frames: pictures of the 3.2 s of a clip.
+        frames: pictures of a clip, five a second; fewer than 8, which S3D-G makes one, pass a small residual network.
         pixels: height and width that the network sees, cut from 8/7 as much.
         width: channels of the first convolution; all other widths are in proportion.
         seed: of weights, order and windows.
@@ -50,7 +51,7 @@ def recipe(
     return Run(
         data=Clips(
             source=data,
-            seconds=3.2,
+            seconds=frames / 5,
             frames=frames,
             pixels=pixels * 8 // 7,
             sample_rate=0,
@@ -61,7 +62,7 @@ def recipe(
             order=Order(grouping=PerRecording(clips)),
         ),
         objective=MaxMargin(
-            video=VideoS3DG(width),
+            video=VideoS3DG(width) if frames >= 8 else VideoSmall((width, 2 * width, 3 * width)),
             text=TextWords(tokenizer.size, 32 * width, frozen=False),
             dim=64 * width,
             within=within,

@@ -14,6 +14,7 @@ from mmssl.data.tokens import Tokenizer, WordTokenizer
 from mmssl.data.window import AroundCaption
 from mmssl.encoders.text_words import TextWords
 from mmssl.encoders.video_s3d import VideoS3DG
+from mmssl.encoders.video_small import VideoSmall
 from mmssl.modules.augment import VideoAugment
 from mmssl.modules.word_vectors import read_word_vectors
 from mmssl.objectives.contrastive.mil_nce import MILNCE
@@ -42,7 +43,7 @@ def recipe(
         steps: optimizer steps.
         batch_size: clips a step.
         lr: highest learning rate.
-        frames: pictures of the 3.2 s of a clip.
+        frames: pictures of a clip, five a second; fewer than 8, which S3D-G makes one, pass a small residual network.
         pixels: height and width that the network sees, cut from 8/7 as much.
         width: channels of the first convolution; all other widths are in proportion.
         seed: of weights, order and windows.
@@ -60,7 +61,7 @@ def recipe(
     return Run(
         data=Clips(
             source=data,
-            seconds=3.2,
+            seconds=frames / 5,
             frames=frames,
             pixels=pixels * 8 // 7,
             sample_rate=0,
@@ -71,7 +72,7 @@ def recipe(
             window=AroundCaption(language="en"),
         ),
         objective=MILNCE(
-            video=VideoS3DG(width),
+            video=VideoS3DG(width) if frames >= 8 else VideoSmall((width, 2 * width, 3 * width)),
             text=text,
             dim=dim,
             augment=VideoAugment(

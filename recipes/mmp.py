@@ -15,6 +15,7 @@ from mmssl.encoder import Encoder
 from mmssl.encoders.text_hub import TextHub
 from mmssl.encoders.text_words import TextWords
 from mmssl.encoders.video_s3d import VideoS3DG
+from mmssl.encoders.video_small import VideoSmall
 from mmssl.modules.augment import VideoAugment
 from mmssl.objectives.contrastive.mmp import MMP
 from mmssl.run import Optimization, Run
@@ -44,17 +45,18 @@ def recipe(
         steps: optimizer steps.
         batch_size: clips a step.
         lr: highest learning rate.
-        width: channels of the video's first convolution; below 64 for pictures and words that are small as well.
+        width: channels of the video's first convolution; below 64 frames are few and small, for a small residual
+            network.
         seed: of weights, order and windows.
     """
     tokenizer: Tokenizer = HubTokenizer(text) if text else HashTokenizer(8192)
     words: Encoder = TextHub(text) if text else TextWords(tokenizer.size, 32 * width, frozen=False)
-    frames, pixels = (16, 224) if width >= 64 else (8, 56)
+    frames, pixels = (16, 224) if width >= 64 else (4, 56)
     crop = (7 / 8) ** 2
     return Run(
         data=Clips(
             source=data,
-            seconds=3.2,
+            seconds=frames / 5,
             frames=frames,
             pixels=pixels * 8 // 7,
             sample_rate=0,
@@ -65,7 +67,7 @@ def recipe(
             window=AroundCaption(language=language),
         ),
         objective=MMP(
-            video=VideoS3DG(width),
+            video=VideoS3DG(width) if frames >= 8 else VideoSmall((width, 2 * width, 3 * width)),
             text=words,
             dim=8 * width,
             intra=weight,

@@ -12,6 +12,7 @@ from mmssl.data.clips import Clips
 from mmssl.data.hashing import HashTokenizer
 from mmssl.encoders.text_words import TextWords
 from mmssl.encoders.video_s3d import VideoS3DG
+from mmssl.encoders.video_small import VideoSmall
 from mmssl.modules.augment import VideoAugment
 from mmssl.modules.support import named
 from mmssl.objectives.generation.support_set import SupportSet
@@ -39,7 +40,7 @@ def recipe(
         steps: optimizer steps.
         batch_size: clips a step, which are the support set as well.
         lr: highest learning rate.
-        frames: pictures of the 3.2 s of a clip.
+        frames: pictures of a clip, five a second; fewer than 8, which S3D-G makes one, pass a small residual network.
         pixels: height and width that the network sees, cut from 8/7 as much.
         width: channels of the video's first convolution; all other widths are in proportion.
         seed: of weights, order and windows.
@@ -49,7 +50,7 @@ def recipe(
     return Run(
         data=Clips(
             source=data,
-            seconds=3.2,
+            seconds=frames / 5,
             frames=frames,
             pixels=pixels * 8 // 7,
             sample_rate=0,
@@ -58,7 +59,7 @@ def recipe(
             tokenizer=tokenizer,
         ),
         objective=SupportSet(
-            video=VideoS3DG(width),
+            video=VideoS3DG(width) if frames >= 8 else VideoSmall((width, 2 * width, 3 * width)),
             text=TextWords(tokenizer.size, 32 * width, frozen=False),
             vocabulary=tokenizer.size,
             dim=8 * width,

@@ -3,7 +3,7 @@
 from benchmarks.narrated import CALM
 from benchmarks.proof import Arm, Proof
 
-_SMALL = {"steps": 300, "batch_size": 32, "frames": 8, "pixels": 56, "width": 8, "lr": 3e-3, "clips": 4}
+_SMALL = {"steps": 250, "batch_size": 32, "frames": 4, "pixels": 56, "width": 16, "lr": 5e-3, "clips": 4}
 
 PROOF = Proof(
     family="contrast",

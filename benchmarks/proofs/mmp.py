@@ -3,7 +3,7 @@
 from benchmarks.proof import Arm, Proof
 from mmssl.training.recipe import Argument
 
-_SMALL: dict[str, Argument] = {"text": "", "steps": 300, "batch_size": 32, "width": 8, "lr": 4e-3}
+_SMALL: dict[str, Argument] = {"text": "", "steps": 300, "batch_size": 32, "width": 16, "lr": 5e-3}
 
 PROOF = Proof(
     family="contrast",

@@ -2,7 +2,7 @@
 
 from benchmarks.proof import Arm, Proof
 
-_SMALL = {"steps": 300, "batch_size": 32, "frames": 8, "pixels": 56, "width": 8, "lr": 4e-3}
+_SMALL = {"steps": 250, "batch_size": 32, "frames": 4, "pixels": 56, "width": 16, "lr": 5e-3}
 
 PROOF = Proof(
     family="generation",
