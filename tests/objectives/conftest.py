@@ -79,10 +79,18 @@ def found() -> list[type[Objective]]:
     return [cls for module, cls in members if issubclass(cls, Objective) and cls.__module__ == module.__name__]
 
 
+# Seconds of the papers do not always fit clips of 2 s with four frames a second.
+FITTED: dict[str, dict[str, float]] = {
+    "SyncNet": {"seconds": 0.25, "nearest": 0.25, "step": 0.25},
+    "PerfectMatch": {"seconds": 0.25, "nearest": 0.25, "step": 0.25},
+}
+
+
 def build(cls: type[Objective], seed: int = 0) -> Objective:
-    """With a tiny encoder for each argument called like a modality, and the default for all others."""
+    """With a tiny encoder for each argument called like a modality, and the default for all others that fit."""
     torch.manual_seed(seed)
-    return cls(**{name: TINY[name]() for name in inspect.signature(cls).parameters if name in TINY})  # type: ignore[arg-type]
+    tiny = {name: TINY[name]() for name in inspect.signature(cls).parameters if name in TINY}
+    return cls(**tiny, **FITTED.get(cls.__name__, {}))  # type: ignore[arg-type]
 
 
 def sample(clips: int = 8, captions: int = 2, seed: int = 0) -> Batch:
