@@ -54,6 +54,10 @@ class AudioWindows(Encoder):
         grid: Tensor = self.layers(self.front_end(inputs).unsqueeze(1))
         return grid.movedim(1, -1)
 
+    def units(self) -> list[nn.Module]:
+        """All of it: it is small."""
+        return [self.layers]
+
 
 def _quarter(size: int) -> int:
     """What two convolutions of stride 2 leave."""

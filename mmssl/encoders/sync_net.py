@@ -67,6 +67,10 @@ class SyncNetVideo(Encoder):
         grid: Tensor = self.layers(self.normalize(inputs).transpose(1, 2))
         return grid.movedim(1, -1)
 
+    def units(self) -> list[nn.Module]:
+        """The convolutions, each with its norm."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Sequential)]
+
 
 class SyncNetAudio(Encoder):
     """`[B, S]` at 16 kHz to `[B, T', 1, 1024]`: 0.215 s hold one window, and each 40 ms more the next.
@@ -104,6 +108,10 @@ class SyncNetAudio(Encoder):
         windows = cepstra.unfold(1, STEPS, AHEAD)  # [B, T', 13, 20], each with the tower's padding of its own
         vectors: Tensor = self.layers(windows.flatten(0, 1).unsqueeze(1))
         return vectors.reshape(len(inputs), -1, 1, self.dim)
+
+    def units(self) -> list[nn.Module]:
+        """The convolutions, each with its norm."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Sequential)]
 
 
 def _left(pixels: int) -> int:

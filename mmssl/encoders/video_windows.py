@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from mmssl.batch import Modality
 from mmssl.encoder import Encoder
 from mmssl.modules.normalize import CENTERED, PixelNorm
-from mmssl.modules.pooling import max_pool
 from mmssl.modules.resnet import Norm, batch_norm
 
 
@@ -55,6 +54,10 @@ class VideoWindows(Encoder):
         x = self.move(x.unflatten(0, (clips, frames)).transpose(1, 2))  # type: ignore[no-untyped-call]
         x = self.know(x.transpose(1, 2).flatten(0, 1))
         return x.movedim(1, -1).unflatten(0, (clips, -1))  # type: ignore[no-any-return, no-untyped-call]
+
+    def units(self) -> list[nn.Module]:
+        """What sees single frames, and what sees windows."""
+        return [self.look, self.know]
 
     def pool(self, grid: Tensor, mask: Tensor | None = None) -> Tensor:
         """The largest of each feature over the places, averaged over time, as events are smaller than the picture."""

@@ -28,7 +28,9 @@ class SyncPairs(NamedTuple):
     def across_clips(self) -> Tensor:
         """`[B, B]`, minus the mean distance of a clip's pictures (rows) to another's sounds of the same windows."""
         both = (self.at.usable.unsqueeze(1) & self.at.usable).float()  # [B, B, W]
-        apart = torch.stack([distances(p, s) for p, s in zip(self.picture.unbind(1), self.sound.unbind(1), strict=True)], 2)
+        apart = torch.stack(
+            [distances(p, s) for p, s in zip(self.picture.unbind(1), self.sound.unbind(1), strict=True)], 2
+        )
         return -(apart * both).sum(2) / both.sum(2).clamp(min=1)
 
 

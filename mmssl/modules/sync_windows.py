@@ -85,7 +85,9 @@ class SyncWindows:
         """`[B, S]` and first samples `[B, W]` to `[B, W, samples]`."""
         if audio.shape[1] < self.samples:
             have = audio.shape[1] / self.sample_rate
-            raise UsageError(f"windows of {self.seconds:g} s of sound do not fit into clips of {have:g} s: ask for longer")
+            raise UsageError(
+                f"windows of {self.seconds:g} s of sound do not fit into clips of {have:g} s: ask for longer"
+            )
         row = torch.arange(len(audio), device=audio.device).unsqueeze(1)
         return audio.unfold(1, self.samples, 1)[row, begin]
 

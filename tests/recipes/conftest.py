@@ -57,14 +57,16 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 # What makes each recipe small; a new recipe without a row here trains at its own size.
-SMALL: dict[str, dict[str, int]] = {
+SMALL: dict[str, dict[str, float]] = {
     "avol_net": {"pixels": 32, "width": 4, "dim": 8},
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
     "clip_frames": {"frames": 2},
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
+    "perfect_match": {"pixels": 32, "small": True},
     "quickstart": {"frames": 2, "pixels": 32},
+    "sync_net": {"pixels": 32, "small": True},
     "world": {"frames": 2, "pixels": 32, "width": 16},
 }
 
