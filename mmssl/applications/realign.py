@@ -60,9 +60,7 @@ def realign(path: str, out: Path, late: float) -> Realigned:
     return written
 
 
-def _write(
-    out: Any, source: Any, path: str, video: Track, late: float, played: frozenset[str] | None
-) -> Realigned:
+def _write(out: Any, source: Any, path: str, video: Track, late: float, played: frozenset[str] | None) -> Realigned:
     picture = source.streams[video.index]
     if picture.codec_context.codec.canonical_name not in out.supported_codecs:
         codec = picture.codec_context.codec.canonical_name

@@ -180,7 +180,9 @@ class Syncer:
             for number in range(len(mean)):
                 time = round(begin + (first + number) * step, 6)
                 if whole[number]:
-                    moments.append(Moment(time, float(found.steps[number]) * step, float(found.confidence[number])))
+                    moments.append(
+                        Moment(time, round(float(found.steps[number]) * step, 6), float(found.confidence[number]))
+                    )
                 else:
                     moments.append(Moment(time, None, None))
         return moments

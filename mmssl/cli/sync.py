@@ -61,9 +61,7 @@ def _told(found: "Synced") -> tuple[str, str]:
     return (f"{1000 * found.offset:+.0f} ms", f"{found.frames:+.1f}") if found.certain else ("unknown", "")
 
 
-def _one(
-    model: "Model", clip: Path, fix: Path | None, track: Path | None, plot: Path | None, reach: float
-) -> None:
+def _one(model: "Model", clip: Path, fix: Path | None, track: Path | None, plot: Path | None, reach: float) -> None:
     from mmssl.applications.realign import realign
     from mmssl.applications.sync_plot import sync_plot
     from mmssl.cli.progress import bar

@@ -65,7 +65,7 @@ def answer(mean: Tensor) -> Answer:
 
 
 def finer(mean: Tensor) -> Tensor:
-    """The steps of `answer` between two shifts, `[...]`: the vertex of the parabola through the least and its neighbors.
+    """The steps of `answer` between two shifts, `[...]`: the vertex of the parabola through the least and its two sides.
 
     As they are at the ends of the curve, beside unknown shifts, and where the least is shared.
     """
@@ -129,7 +129,7 @@ def certainty(volume: Tensor, step: float, seed: int = 0) -> float:
     found = answer(curve(volume)) if count else None
     if found is None or not found.confidence > 0:
         return 0.0
-    blocks = [curve_sums(part) for part in volume.split(size)]
+    blocks = [curve_sums(part) for part in torch.split(volume, size)]
     total, known = (torch.stack([block[i] for block in blocks]) for i in (0, 1))  # [count, K]
     drawn = (draws.uniform(torch.arange(_DRAWN) + (seed << 20), _STREAM, count) * count).long().clamp(max=count - 1)
     mean = total[drawn].sum(1) / known[drawn].sum(1)  # 0 / 0 is NaN: that draw does not know that shift

@@ -208,10 +208,12 @@ class Synchrony:
         cut = with_offset(batch, shift, total=settings.seconds, seconds=seconds, sample_rate=settings.sample_rate)
         reach = min(self.reach, round(seconds / step) // 3)
         distances = objective.sync_distances(cut, reach).float().cpu()
-        if (bad := distances.isinf().flatten(1).any(1)).any():
-            raise EvaluationError(f"synchrony: distances are infinite{named_rows(bad, batch.keys)}; look at the training")
+        bad = keep & (distances.isinf().flatten(1).any(1) | distances.isnan().flatten(1).all(1))
+        if bad.any():
+            told = named_rows(bad, batch.keys)
+            raise EvaluationError(f"synchrony: distances are infinite or not there{told}; look at the training")
         true = ((offset + shift) / step).round()
-        keep = keep & (true.abs() <= reach) & ~distances.isnan().flatten(1).all(1)
+        keep = keep & (true.abs() <= reach)
         return Volumes(distances[keep], true[keep].long())
 
 
