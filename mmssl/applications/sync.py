@@ -18,7 +18,8 @@ from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Media, Reader
 from mmssl.errors import EvaluationError, Fault, MediaError, UsageError
 from mmssl.evaluate.offsets import answer, certainty, curve, finer
-from mmssl.evaluate.synchrony import CERTAIN, Synchronizer
+from mmssl.evaluate.sync_numbers import CERTAIN
+from mmssl.evaluate.synchrony import Synchronizer
 
 SHORTEST = 1.0  # s of picture and sound
 CHUNK = 4  # stretches of a film that are in memory at once

@@ -14,7 +14,7 @@ from mmssl.data.decode.decord import DecordReader
 from mmssl.data.recordings import Recording
 from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.shifted import with_offset, with_other_pictures
-from mmssl.evaluate.sync_truth import OffsetFile, WorldOffset
+from mmssl.evaluate.sync_truth import Late, OffsetFile, WorldOffset
 from mmssl.evaluate.synchrony import SHIFTS, SYNCHRONY, Synchronizer, Synchrony
 from mmssl.objective import Objective
 from mmssl.objectives.synchrony.sync_net import SyncNet
@@ -149,11 +149,28 @@ def test_infinite_distances_are_named(films: Path) -> None:
         Synchrony(clips=clips(films), limit=2)(broken)
 
 
+def test_a_whole_period_more_is_as_right(films: Path) -> None:
+    """A film that repeats every 0.2 s: 13 of the 31 shifts fit as well as the true one, or one step beside."""
+
+    class Periodic(SyncNet):
+        def sync_distances(self, batch: Batch, reach: int) -> Tensor:
+            made = super().sync_distances(batch, reach)
+            return made.index_select(2, torch.arange(2 * reach + 1).roll(5))  # five steps: 0.2 s
+
+    periodic = reader()
+    periodic.__class__ = Periodic
+    found = Synchrony(clips=clips(films), truth=lambda recording: Late(0.0, 0.2), limit=4)(periodic)
+    assert found["synchrony/as-it-is/Acc@+-1/all"] == 0
+    assert found["synchrony/as-it-is/Acc@+-1-or-periods/all"] == 1
+    assert found["synchrony/as-it-is/Acc@+-1-or-periods/all/chance"] == pytest.approx(19 / 31)
+    assert "synchrony/blind/Acc@+-1-or-periods/10" in found
+
+
 def test_truths(tmp_path: Path) -> None:
-    assert WorldOffset()(Recording("real", "mp4")) == 0
+    assert WorldOffset()(Recording("real", "mp4")) == Late(0.0)
     path = tmp_path / "offsets.csv"
     path.write_text("file,offset\na,0.2\n")
-    assert OffsetFile(str(path))(Recording("folder/a", "mp4")) == 0.2
+    assert OffsetFile(str(path))(Recording("folder/a", "mp4")) == Late(0.2)
     assert OffsetFile(str(path))(Recording("b", "mp4")) is None
     path.write_text("name,offset\na,0.2\n")
     with pytest.raises(UsageError, match="columns file and offset"):

@@ -1,0 +1,82 @@
+"""Numbers of synchrony from distances whose true shift is known; `synchrony` says how they are named."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmssl.evaluate.interval import described, described_jointly
+from mmssl.evaluate.offsets import accepted, answer, certainty, credit, curve, runs
+from mmssl.evaluate.threshold import roc_areas
+
+AVERAGED, ALL = (1, 5, 10, 25), 0  # windows
+CERTAIN = 0.95  # of `certainty`, from which an offset is told
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """Distances of N clips.
+
+    Attributes:
+        distances: `[N, W, 2 reach + 1]`.
+        true: `[N]` int64, the true shift.
+        period: `[N]` float64, of what is seen and heard, in shifts; infinite where it does not repeat.
+    """
+
+    distances: Tensor
+    true: Tensor
+    period: Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence["Volumes"]) -> "Volumes":
+        """Those of several batches."""
+        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in ("distances", "true", "period")))
+
+
+def judged(name: str, volumes: Volumes, step: float, seed: int = 0) -> Mapping[str, float]:
+    """All numbers of some clips, named `synchrony/name/...`; `step` is in seconds, `seed` that of the bootstrap."""
+    distances, true = volumes.distances, volumes.true
+    prefix, mean = f"synchrony/{name}", curve(distances)
+    numbers: dict[str, float] = {}
+    for length in (*AVERAGED, ALL):
+        means = [row.unsqueeze(0) for row in mean] if length == ALL else [runs(clip, length) for clip in distances]
+        asked = torch.tensor([row for row, found in enumerate(means) if len(found)], dtype=torch.int64)
+        for metric, within, period in _accuracies(volumes) if len(asked) else ():
+            told = f"{prefix}/{metric}/{length or 'all'}"
+            right = [credit(means[r], true[r], within, None if period is None else period[r]).mean() for r in asked]
+            chance = accepted(mean.shape[-1], true, within, period)[asked].double().mean()
+            numbers |= described(told, torch.stack(right), chance=float(chance), seed=seed)
+    found = answer(mean)
+    numbers |= described(f"{prefix}/bias", 1000 * step * (found.steps - true), seed=seed)  # ms
+    numbers |= described(f"{prefix}/LSE-D", found.distance, seed=seed)
+    numbers |= described(f"{prefix}/LSE-C", found.confidence, seed=seed)
+    sure = torch.tensor([float(certainty(clip, step) >= CERTAIN) for clip in distances])
+    numbers |= described(f"{prefix}/certain", sure, seed=seed)
+    numbers |= _area(f"{prefix}/AUC", mean, true, seed)
+    return numbers | {f"{prefix}/clips": float(len(true))}
+
+
+def _accuracies(volumes: Volumes) -> list[tuple[str, int, Tensor | None]]:
+    """Name, shifts that an answer may be off, and periods of which a multiple more is right."""
+    periodic = bool(volumes.period.isfinite().any())
+    return [
+        ("Acc@1", 0, None),
+        ("Acc@+-1", 1, None),
+        *([("Acc@+-1-or-periods", 1, volumes.period)] if periodic else []),
+    ]
+
+
+def _area(name: str, mean: Tensor, true: Tensor, seed: int) -> Mapping[str, float]:
+    """In synchrony or not, by one threshold of the distance for all clips; each clip's false shifts count as one."""
+    shift = torch.arange(mean.shape[-1]) - mean.shape[-1] // 2
+    away = (shift - true.unsqueeze(1)).abs()
+    own = -mean.gather(1, (true + mean.shape[-1] // 2).unsqueeze(1))[:, 0]
+    row, column = ((away > 1) & ~mean.isnan()).nonzero(as_tuple=True)
+    weight = 1 / torch.bincount(row, minlength=len(true))[row].double()
+    kept = ~own.isnan()
+
+    def area(drawn: Tensor) -> Tensor:
+        return roc_areas(own[kept], -mean[row, column], drawn[:, kept], drawn[:, row] * weight)
+
+    return described_jointly(name, area, len(true), chance=0.5, seed=seed)
