@@ -162,4 +162,10 @@ def test_what_cannot_be_mended(tiny_model: Model, syncer: Syncer, late_film: Pat
         realign(str(late_film), tmp_path / "out.avi", 0.1)
     with pytest.raises(MediaError, match="nothing to align"):
         realign(str(tmp_path / "only.wav"), tmp_path / "out.mp4", 0.1)
+    avi = make_flashes(Film(container="avi", video="mpeg4", audio="pcm_s16le"), tmp_path / "in.avi")
+    with pytest.raises(MediaError, match="AVI stores no times"):
+        realign(str(avi.path), tmp_path / "out.mkv", 0.1)
+    webm = make_flashes(Film(container="webm", video="libvpx", audio="opus"), tmp_path / "in.webm")
+    with pytest.raises(UsageError, match=r"out\.mp4: cannot hold pictures of vp8"):
+        realign(str(webm.path), tmp_path / "out.mp4", 0.1)
     assert not list(tmp_path.glob(".*unfinished*"))
