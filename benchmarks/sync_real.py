@@ -2,11 +2,11 @@
 
 python -m benchmarks.sync_real --real ../shared/realdata --folder /tmp/real [--steps 120]
 
-The films are packed with small pictures first (their times stay), and every fourth of those that are long enough is kept
-from training. Each is then looked at as it is, taken to be in synchrony, and moved by known times (`evaluate/
-synchrony.py`). Those of VGGSound's test set that the 5-second crops of Synchformer (Iashin et al. 2024) name are cut as
-told there, the sound from `offset_sec` later than the picture, so that it is early by that; classes are 0.2 s apart.
-So few films tell whether the tools work. They tell nothing about what can be learnt from more.
+The films are packed with small pictures first (their times stay), and every fourth of those that are long enough is
+kept from training. Each is then looked at as it is, taken to be in synchrony, and moved by known times (`evaluate/
+synchrony.py`). Those of VGGSound's test set that the 5-second crops of Synchformer (Iashin et al. 2024) name are cut
+as told there, the sound from `offset_sec` later than the picture, so that it is early by that; classes are 0.2 s
+apart. So few films tell whether the tools work. They tell nothing about what can be learnt from more.
 """
 
 import argparse
