@@ -82,3 +82,10 @@ def share(keep: Tensor) -> Tensor:
 def mean(values: Tensor, keep: Tensor) -> Tensor:
     """From `[B]` and `[B]` bool a share whose mean over processes is the mean of all kept rows, few or many on each."""
     return values.masked_fill(~keep, 0).sum() * share(keep).to(values.dtype)
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """From `[B]` and `[B]` weights a share whose mean over processes is the weighted mean of all; 0 if all weigh 0."""
+    total = gather(weights.sum().reshape(1)).sum()
+    mine = (values.masked_fill(weights == 0, 0) * weights).sum()
+    return mine * world() / total.clamp(min=torch.finfo(total.dtype).tiny)

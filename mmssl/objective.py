@@ -44,7 +44,10 @@ class Objective(nn.Module):
         """Moving teachers and schedules, after each optimizer step; progress runs from 0 to 1."""
 
     def refresh(self, batches: Iterable[Batch]) -> None:
-        """All training clips in order, before the first step and every `refresh_every`; clustering."""
+        """All training clips in order, before the first step and every `refresh_every`; clustering.
+
+        A parameter that it writes begins anew: the optimizer forgets its moments, and averages start from it.
+        """
 
     def units(self) -> list[nn.Module]:
         """Parts that may be recomputed or sharded one by one: those of its encoders."""
