@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from mmssl.batch import Batch
 from mmssl.distributed import world
+from mmssl.errors import TrainingError
 from mmssl.modules.partitions import entropy, nmi, overlap
 from mmssl.objective import Objective
 
@@ -55,7 +56,19 @@ def k_means(rows: Tensor, clusters: int, seed: int) -> tuple[Tensor, Tensor]:
     )
     clustering.train(points)
     distances, labels = clustering.index.search(points, 1)
-    return torch.from_numpy(labels[:, 0]), torch.from_numpy(distances[:, 0])
+    return _filled(torch.from_numpy(labels[:, 0]), torch.from_numpy(distances[:, 0]), clusters)
+
+
+def _filled(labels: Tensor, distances: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
+    """A cluster that is empty still, as halves of equal rows are, takes the row that is farthest from its center."""
+    sizes = torch.bincount(labels, minlength=clusters)
+    for empty in (sizes == 0).nonzero()[:, 0].tolist():
+        farthest = distances.masked_fill(sizes[labels] < 2, 0).argmax()
+        if distances[farthest] > 0 and sizes[labels[farthest]] > 1:
+            sizes[labels[farthest]] -= 1
+            labels[farthest], distances[farthest] = empty, 0
+            sizes[empty] = 1
+    return labels, distances
 
 
 @torch.no_grad()
@@ -112,8 +125,14 @@ class Assignment(nn.Module):
         self.register_buffer("even", torch.zeros(()))
 
     def find(self, found: Found) -> None:
-        """New clusters from the features of recordings; equal on all processes, whose rounding may differ."""
+        """New clusters from the features of recordings; equal on all processes, whose rounding may differ.
+
+        Raises:
+            TrainingError: there is no recording.
+        """
         numbers, features = found
+        if not len(numbers):
+            raise TrainingError("no training recording has what is to be clustered; look at the data with mmssl probe")
         before = self(numbers.to(self.labels.device)).cpu()
         now = k_means(whitened(features, self.dims), self.clusters, seed=int(self.rounds) + 1)[0]
         labels = torch.full((int(numbers.max()) + 1,), -1, dtype=torch.int32)
