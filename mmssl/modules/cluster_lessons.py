@@ -1,5 +1,6 @@
 """Encoders that learn to tell clusters: heads, their loss, and the rounds in which clusters and heads begin anew."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -93,13 +94,14 @@ class Lessons(nn.Module):
             head.renew(int(self._pair(name)[1].rounds))  # type: ignore[operator]
 
     def predict(self, objective: Objective, batch: Batch) -> dict[str, Tensor]:
-        """`[B]` int64, the likeliest cluster of each clip by each head whose modality the batch has."""
-        chosen: dict[str, Tensor] = {}
+        """`[B, K]` probabilities of clusters by each head whose modality the batch has; NaN for clips without it."""
+        shares: dict[str, Tensor] = {}
         for name, head in self.heads.items():
             pupil = self._pair(name)[0]
             if pupil in batch.modalities:
-                chosen[name] = head(pooled(objective, batch, pupil)).argmax(1)
-        return chosen
+                logits = head(pooled(objective, batch, pupil)).float()
+                shares[name] = logits.softmax(1).masked_fill(~batch.valid(pupil).unsqueeze(1), math.nan)
+        return shares
 
     def _pair(self, name: str) -> tuple[Modality, Assignment]:
         pupil, teacher = name.split("_from_")

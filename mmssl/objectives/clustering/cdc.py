@@ -76,5 +76,5 @@ class CDC(Objective):
         self.lessons.renew({"joint": joined(found["video"], found["audio"])})
 
     def clusters(self, batch: Batch) -> dict[str, Tensor]:
-        """`[B]` each, the likeliest cluster of the clips by each head."""
+        """`[B, K]` probabilities of the clusters by each head, NaN for clips that lack its modality."""
         return self.lessons.predict(self, batch)

@@ -67,5 +67,5 @@ class XDC(Objective):
         self.lessons.renew(of_recordings(self, batches))
 
     def clusters(self, batch: Batch) -> dict[str, Tensor]:
-        """`[B]` each, the likeliest cluster of the clips by each head."""
+        """`[B, K]` probabilities of the clusters by each head, NaN for clips that lack its modality."""
         return self.lessons.predict(self, batch)
