@@ -44,6 +44,17 @@ def gather(rows: Tensor) -> Tensor:
     return gathered
 
 
+def of_first(tensor: Tensor) -> Tensor:
+    """Process 0's tensor on all; those of the others only say type, device and number of axes."""
+    if world() == 1:
+        return tensor
+    shape = torch.tensor(tensor.shape, device=tensor.device)
+    distributed.broadcast(shape, 0)
+    sent = tensor.contiguous() if rank() == 0 else tensor.new_empty(shape.tolist())
+    distributed.broadcast(sent, 0)
+    return sent
+
+
 def pass_on(*tensors: Tensor) -> Callable[[], tuple[Tensor, ...]]:
     """Begin to send tensors to the next process of the ring, and to receive those of the one before.
 

@@ -45,7 +45,7 @@ def recipe(
         small: networks and clips for two processor cores: two frames of 64 pixels in 2 s.
         seed: of weights, order and windows.
     """
-    pixels, every = 64 if small else 224, max(steps // rounds, 1)
+    pixels, every = 64 if small else 224, -(-steps // rounds)  # steps of a round, none left over
     clips = Clips(
         source=data,
         seconds=2.0 if small else 32 / 30,

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mmssl.batch import Batch
-from mmssl.distributed import world
+from mmssl.distributed import of_first, rank
 from mmssl.errors import TrainingError
 from mmssl.modules.partitions import entropy, nmi, overlap
 from mmssl.objective import Objective
@@ -39,10 +39,10 @@ def whitened(features: Tensor, dims: int) -> Tensor:
 def k_means(rows: Tensor, clusters: int, seed: int) -> tuple[Tensor, Tensor]:
     """`[N, P]` to each row's cluster `[N]` int64 and its squared distance `[N]` to the cluster's center.
 
-    With fewer rows than clusters, each row is one.
+    With fewer rows than clusters each row is one; rows without any dimension, which are all alike, are one together.
     """
-    if len(rows) <= clusters:
-        return torch.arange(len(rows)), torch.zeros(len(rows))
+    if len(rows) <= clusters or not rows.shape[1]:
+        return torch.arange(len(rows)) * bool(rows.shape[1]), torch.zeros(len(rows))
     import faiss
 
     points = rows.contiguous().numpy()
@@ -125,27 +125,33 @@ class Assignment(nn.Module):
         self.register_buffer("even", torch.zeros(()))
 
     def find(self, found: Found) -> None:
-        """New clusters from the features of recordings; equal on all processes, whose rounding may differ.
+        """New clusters from the features of recordings, those that process 0 finds.
 
         Raises:
-            TrainingError: there is no recording.
+            TrainingError: there is no recording, or features are not finite.
         """
         numbers, features = found
         if not len(numbers):
             raise TrainingError("no training recording has what is to be clustered; look at the data with mmssl probe")
-        before = self(numbers.to(self.labels.device)).cpu()
-        now = k_means(whitened(features, self.dims), self.clusters, seed=int(self.rounds) + 1)[0]
-        labels = torch.full((int(numbers.max()) + 1,), -1, dtype=torch.int32)
-        labels[numbers] = now.int()
-        self.labels = labels.to(self.labels.device)
-        if world() > 1:
-            distributed.broadcast(self.labels, 0)
-        now = self.labels[numbers.to(self.labels.device)].long()
-        self.sizes.copy_(torch.bincount(now, minlength=self.clusters))
-        known = before >= 0
-        self.stability.fill_(nmi(overlap(before[known], now.cpu()[known])) if known.any() else 0.0)
+        if not features.isfinite().all():
+            raise TrainingError("features to be clustered are not finite: take a lower lr")
+        before = self.labels
+        # Processes round alike only if they are alike, and a slow disk may make one of them leave a recording out.
+        self.labels = of_first(self._labels(numbers, features) if rank() == 0 else before)
+        known = self.labels >= 0
+        self.sizes.copy_(torch.bincount(self.labels[known], minlength=self.clusters))
+        length = min(len(before), len(self.labels))
+        both = (before[:length] >= 0) & known[:length]
+        parts = before[:length][both], self.labels[:length][both]
+        self.stability.fill_(nmi(overlap(*parts)) if both.any() else 0.0)
         self.even.fill_(entropy(self.sizes).exp())
         self.rounds += 1
+
+    def _labels(self, numbers: Tensor, features: Tensor) -> Tensor:
+        """`[N]`, as the buffer is."""
+        labels = torch.full((int(numbers[-1]) + 1,), -1, dtype=torch.int32)
+        labels[numbers] = k_means(whitened(features, self.dims), self.clusters, seed=int(self.rounds) + 1)[0].int()
+        return labels.to(self.labels.device)
 
     def forward(self, index: Tensor) -> Tensor:
         """`[B]` numbers of recordings to `[B]` int64 clusters, -1 for those without one."""

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmssl.errors import TrainingError
 from mmssl.modules.assignment import Assignment, Found, k_means, whitened
 from mmssl.modules.partitions import nmi, overlap
 
@@ -63,6 +64,7 @@ def test_distances_are_to_the_center_of_the_cluster() -> None:
 
 def test_fewer_recordings_than_clusters_are_one_each() -> None:
     assert k_means(torch.randn(3, 2), 8, seed=1)[0].tolist() == [0, 1, 2]
+    assert k_means(torch.randn(30, 0), 8, seed=1)[0].tolist() == [0] * 30
 
 
 @pytest.fixture
@@ -91,6 +93,11 @@ def test_rounds_agree_whatever_their_numbers(found: Found) -> None:
     assert float(assignment.stability) == pytest.approx(1, abs=1e-6)
     assert int(assignment.rounds) == 2
     assert assignment(found[0])[:10].tolist() == [-1] * 10
+
+
+def test_refuses_features_that_say_nothing(found: Found) -> None:
+    with pytest.raises(TrainingError, match="not finite"):
+        Assignment(4, 4).find((found[0], found[1] / 0))
 
 
 def test_state_brings_its_length(found: Found) -> None:
