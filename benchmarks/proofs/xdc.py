@@ -7,6 +7,6 @@ PROOF = clustering(
     "XDC",
     "xdc",
     "Alwassel et al. 2020",
-    "sight that learns the clusters of sounds tells kinds better than sight that learns its own (SDC) or joint ones (CDC)",
+    "sight that learns the clusters of sounds tells kinds better than by its own (SDC) or by joint ones (CDC)",
     untrained=True,
 )
