@@ -59,7 +59,7 @@ def recipe(
     return Run(
         data=clips,
         objective=CDC(
-            video=VideoSmall() if small else r2plus1d_18(),
+            video=VideoSmall((16, 32, 64)) if small else r2plus1d_18(),
             audio=AudioResNet(sound, width=16, depths=(1, 1, 1), strides=(1, 2, 2)) if small else AudioResNet(sound),
             clusters=clusters,
             dims=dims,
