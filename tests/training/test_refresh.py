@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from mmssl.errors import CheckpointError
+from mmssl.errors import CheckpointError, UsageError
 from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.folder import load_run
@@ -113,6 +114,11 @@ def test_a_model_is_loaded_with_its_labels(whole: Path) -> None:
     other = {**objective.state_dict(), LABELS[0]: torch.zeros(9, 2, dtype=torch.int32)}
     with pytest.raises(CheckpointError, match=r"is \(9, 2\) torch.int32, not \(0,\)"):
         load_weights(Recipe(PAGE, {"data": "x"}).build().objective, other, "here")
+
+
+def test_divided_weights_are_refused(recipe: Recipe) -> None:
+    with pytest.raises(UsageError, match="refreshes"):
+        replace(recipe.build(), shard=True)
 
 
 @pytest.fixture
