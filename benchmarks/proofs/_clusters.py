@@ -9,7 +9,7 @@ from mmssl.data.synthetic.generate import World
 _FILMS = Films(
     name="easy64", world=World(pixels=64, seconds=2.4, difficulty=easy()), counts={"train": 1200, "test": 300}
 )
-_SMALL = {"small": True, "steps": 400, "batch_size": 32, "lr": 5e-3, "rounds": 2, "clusters": 32, "dims": 32}
+_SMALL = {"small": True, "steps": 500, "batch_size": 32, "lr": 5e-3, "rounds": 2, "clusters": 32, "dims": 32}
 
 
 def clustering(recipe: str, objective: str, file: str, paper: str, says: str, untrained: bool = False) -> Proof:
