@@ -63,10 +63,9 @@ class Lessons(nn.Module):
         self, encoders: Mapping[Modality, Encoder], taught: Mapping[Modality, Sequence[str]], clusters: int, dims: int
     ) -> None:
         super().__init__()
-        pairs = [(pupil, teacher) for pupil, teachers in taught.items() for teacher in teachers]
-        self.teachers = nn.ModuleDict({teacher: Assignment(clusters, dims) for _, teacher in pairs})
-        # One key, as modules have no nested ones; what a pupil learns from whom is read off it.
-        self.heads = nn.ModuleDict({f"{p}_from_{t}": ClusterHead(encoders[p].dim, clusters) for p, t in pairs})
+        self.pairs = {f"{p}_from_{t}": (p, t) for p, teachers in taught.items() for t in teachers}
+        self.teachers = nn.ModuleDict({teacher: Assignment(clusters, dims) for _, teacher in self.pairs.values()})
+        self.heads = nn.ModuleDict({n: ClusterHead(encoders[p].dim, clusters) for n, (p, _) in self.pairs.items()})
 
     def forward(self, vectors: Mapping[str, Tensor], batch: Batch) -> tuple[Tensor, Terms]:
         """The sum of the heads' losses, each log K at chance, from `[B, D]` features by modality.
@@ -75,9 +74,9 @@ class Lessons(nn.Module):
         """
         losses: list[Tensor] = []
         terms: Terms = {}
-        for name, head in self.heads.items():
-            pupil, teacher = self._pair(name)
-            logits = head(vectors[pupil])
+        for name, (pupil, taught_by) in self.pairs.items():
+            teacher: Assignment = self.teachers[taught_by]  # type: ignore[assignment]
+            logits = self.heads[name](vectors[pupil])
             labels = teacher(batch.index).masked_fill(~batch.valid(pupil), -1)
             losses.append(balanced_cross_entropy(logits, labels, teacher.sizes))
             right = weighted_mean((logits.argmax(1) == labels).float(), (labels >= 0).float())
@@ -90,19 +89,15 @@ class Lessons(nn.Module):
         """A round begins: new clusters of the features that each clustering is made of, and new heads."""
         for name, teacher in self.teachers.items():
             teacher.find(found[name])  # type: ignore[operator]
-        for name, head in self.heads.items():
-            head.renew(int(self._pair(name)[1].rounds))  # type: ignore[operator]
+        for number, (name, (_, taught_by)) in enumerate(self.pairs.items()):
+            rounds = int(self.teachers[taught_by].rounds)  # type: ignore[arg-type]
+            self.heads[name].renew(rounds * len(self.pairs) + number)  # type: ignore[operator]
 
     def predict(self, objective: Objective, batch: Batch) -> dict[str, Tensor]:
         """`[B, K]` probabilities of clusters by each head whose modality the batch has; NaN for clips without it."""
         shares: dict[str, Tensor] = {}
-        for name, head in self.heads.items():
-            pupil = self._pair(name)[0]
+        for name, (pupil, _) in self.pairs.items():
             if pupil in batch.modalities:
-                logits = head(pooled(objective, batch, pupil)).float()
+                logits = self.heads[name](pooled(objective, batch, pupil)).float()
                 shares[name] = logits.softmax(1).masked_fill(~batch.valid(pupil).unsqueeze(1), math.nan)
         return shares
-
-    def _pair(self, name: str) -> tuple[Modality, Assignment]:
-        pupil, teacher = name.split("_from_")
-        return pupil, self.teachers[teacher]  # type: ignore[return-value]

@@ -148,6 +148,8 @@ def test_joined_features_weigh_both_streams_alike() -> None:
 def test_heads_begin_anew_and_encoders_do_not(system: type[Objective], tiny: Tiny, sample: Sample) -> None:
     objective, batch = make(system, tiny), sample()
     objective.refresh([batch])
+    drawn = [head.weight.flatten()[:4] for head in objective.lessons.heads.values()]
+    assert not any(torch.equal(drawn[0], other) for other in drawn[1:])
     for head in objective.lessons.heads.values():
         assert not head.bias.any()
         assert 0.005 < head.weight.std() < 0.02
