@@ -11,7 +11,7 @@ from mmssl.data.clips import Clips
 from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
 from mmssl.errors import EvaluationError, Fault
-from mmssl.evaluate import correspondence
+from mmssl.evaluate import clusters, correspondence
 from mmssl.evaluate.correspondence import PairGatherer
 from mmssl.evaluate.evidence import Evidence
 from mmssl.evaluate.further import Further
@@ -20,8 +20,9 @@ from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.evaluate.truth import BoxFile, GroundTruth, WorldTruth
 from mmssl.evaluate.vectors import HeldOut, VectorGatherer
+from mmssl.objective import Objective
 
-FURTHER: tuple[Further, ...] = ()
+FURTHER: tuple[Further, ...] = (clusters.FURTHER,)
 
 _LOOKED_AT = 200  # recordings in which truth is sought before it is taken for absent
 
@@ -95,6 +96,8 @@ def measure(
         vectors = VectorGatherer(objective, opened)
     if not {"video", "audio"} <= set(model.modalities):
         left_out["correspondence"] = left_out["localization"] = "the model lacks picture or sound"
+    elif not objective.comparable and type(objective).pair_scores is Objective.pair_scores:
+        left_out["correspondence"] = left_out["localization"] = f"{name} does not compare picture and sound"
     else:
         pairs = PairGatherer(objective)
         if boxes is None and not _has_truth(clips):

@@ -80,9 +80,12 @@ def found() -> list[type[Objective]]:
 
 
 def build(cls: type[Objective], seed: int = 0) -> Objective:
-    """With a tiny encoder for each argument called like a modality, and the default for all others."""
+    """With a tiny encoder for each argument called like a modality, the default for all others, and a first refresh."""
     torch.manual_seed(seed)
-    return cls(**{name: TINY[name]() for name in inspect.signature(cls).parameters if name in TINY})  # type: ignore[arg-type]
+    objective = cls(**{name: TINY[name]() for name in inspect.signature(cls).parameters if name in TINY})  # type: ignore[arg-type]
+    if objective.refresh_every:
+        objective.refresh([sample()])
+    return objective
 
 
 def sample(clips: int = 8, captions: int = 2, seed: int = 0) -> Batch:

@@ -57,15 +57,19 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 # What makes each recipe small; a new recipe without a row here trains at its own size.
-SMALL: dict[str, dict[str, int]] = {
+SMALL: dict[str, dict[str, bool | int]] = {
     "avol_net": {"pixels": 32, "width": 4, "dim": 8},
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
+    "cdc": {"small": True, "clusters": 4, "dims": 4},
     "clip_frames": {"frames": 2},
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
+    "mdc": {"small": True, "clusters": 4, "dims": 4},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
     "quickstart": {"frames": 2, "pixels": 32},
+    "sdc": {"small": True, "clusters": 4, "dims": 4},
     "world": {"frames": 2, "pixels": 32, "width": 16},
+    "xdc": {"small": True, "clusters": 4, "dims": 4},
 }
 
 
