@@ -57,7 +57,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 # What makes each recipe small; a new recipe without a row here trains at its own size.
-SMALL: dict[str, dict[str, int]] = {
+SMALL: dict[str, dict[str, int | bool]] = {
     "avol_net": {"pixels": 32, "width": 4, "dim": 8},
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
     "clip_frames": {"frames": 2},
@@ -65,6 +65,7 @@ SMALL: dict[str, dict[str, int]] = {
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
     "quickstart": {"frames": 2, "pixels": 32},
+    "tcc": {"small": True, "frames": 24, "pixels": 32},
     "world": {"frames": 2, "pixels": 32, "width": 16},
 }
 
