@@ -47,8 +47,8 @@ def recipe(
         small: a network of three stages from scratch instead of ResNet-50, for pictures of 64 pixels on a processor.
         seed: of weights, order and windows.
     """
-    image = ImageSmall((32, 64, 96)) if small else norms_only(image_resnet("resnet50.a1_in1k", True, stage=-2))
-    width = 96 if small else 512
+    image = ImageSmall((24, 48, 64)) if small else norms_only(image_resnet("resnet50.a1_in1k", True, stage=-2))
+    width = 64 if small else 512
     clips = Clips(
         source=data,
         seconds=seconds,

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from mmssl import __version__
+from mmssl.cli.align import align
 from mmssl.cli.evaluate import evaluate
 from mmssl.cli.index import index
 from mmssl.cli.localize import localize
@@ -102,7 +103,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
 )(train)
-for _command in (quickstart, evaluate, index, search, localize, probe, pack, synthesize):
+for _command in (quickstart, evaluate, index, search, localize, align, probe, pack, synthesize):
     app.command(help=_help(_command), short_help=_first_line(_command))(_command)
 
 

@@ -59,7 +59,7 @@ def untrained(objective: Objective) -> Objective:
     fresh = copy.deepcopy(objective)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        for module in fresh.modules():
+        for module in reversed([*fresh.modules()]):  # a module after those that it has, which it may draw otherwise
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
     return fresh.eval()
