@@ -92,20 +92,6 @@ class Aligned:
         }
         write_atomically(path, json.dumps(told, indent=1) + "\n")
 
-    def plot(self, path: Path) -> None:
-        """Anomaly and time of each film over the clock, as PNG."""
-        from mmssl.applications.plots import figure
-
-        made, axes = figure(8.0, 5.2, rows=2)
-        for film in self.films:
-            name = drawable(Path(film.file).name[-32:]).replace("$", r"\$")
-            axes[0, 0].plot(self.moments, film.anomaly, label=name)
-            axes[1, 0].plot(self.moments, film.times, label=name)
-        axes[0, 0].set(ylabel="distance to the nearest other film")
-        axes[1, 0].set(xlabel="clock, seconds", ylabel="film, seconds")
-        axes[0, 0].legend(frameon=False)
-        made.savefig(path)
-
 
 def warped(tracks: Sequence[FrameTrack], files: Sequence[str], clock: int, method: Method) -> Aligned:
     """Warp films to the clock of one of them and compare what is then in step.

@@ -30,6 +30,7 @@ def align(
     """
     from dataclasses import replace
 
+    from mmssl.applications.align_plot import plot_alignment
     from mmssl.applications.model import load
     from mmssl.applications.timed_labels import read_labels
     from mmssl.cli.progress import bar
@@ -44,7 +45,7 @@ def align(
     with bar("aligning") as show:
         found = replace(model.align(films, out, sound=sound, method=method, watch=show), labels=known)
     found.save(told)
-    found.plot(drawn)
+    plot_alignment(found, drawn)
     clock = found.films[found.clock]
     say(f"{out}: {len(found.films)} films on the clock of {clock.file}, with its sound")
     say(f"{told}: times, anomaly{' and labels' if known else ''} of each film; {drawn}: plot")
