@@ -12,6 +12,7 @@ from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
 from mmssl.errors import EvaluationError, Fault
 from mmssl.evaluate import clusters, correspondence
+from mmssl.evaluate.alignment import ALIGNMENT
 from mmssl.evaluate.correspondence import PairGatherer
 from mmssl.evaluate.evidence import Evidence
 from mmssl.evaluate.further import Further
@@ -22,7 +23,10 @@ from mmssl.evaluate.truth import BoxFile, GroundTruth, WorldTruth
 from mmssl.evaluate.vectors import HeldOut, VectorGatherer
 from mmssl.objective import Objective
 
-FURTHER: tuple[Further, ...] = (clusters.FURTHER,)
+FURTHER: tuple[Further, ...] = (
+    clusters.FURTHER,
+    ALIGNMENT,
+)
 
 _LOOKED_AT = 200  # recordings in which truth is sought before it is taken for absent
 

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from mmssl.applications.align import Aligned, Aligner
 from mmssl.applications.calibration import read_calibration
 from mmssl.applications.inputs import Array, audio_batch, image_batch, text_batch, video_batch
 from mmssl.applications.localize import Localizer, Located, Threshold, Watch
@@ -240,6 +241,32 @@ class Model:
         if out is None:
             return localizer.track(path, watch)
         return localizer.film(path, Path(out), None if stills is None else Path(stills), watch)
+
+    def align(
+        self,
+        films: Sequence[str | Path],
+        out: str | Path | None = None,
+        *,
+        sound: str | Path | None = None,
+        method: str = "dtw",
+        watch: Watch | None = None,
+    ) -> Aligned:
+        """Films of one action on one clock.
+
+        Args:
+            films: two or more files.
+            out: .mp4, .mov or .mkv to write them to side by side, in step; None writes nothing.
+            sound: which of them gives the clock and the sound; the first when None.
+            method: dtw or nearest.
+            watch: called with the share that is done, 0 to 1.
+
+        Raises:
+            UsageError: the model lacks pictures or tells no times apart, an argument is wrong, or `out` cannot be
+                written.
+            MediaError: a film cannot be read or has no picture.
+        """
+        self._require("video")
+        return Aligner(self.objective, self.device, self.format).align(films, out, sound, method, watch)
 
     @torch.inference_mode()
     def _embed(self, batch: Batch) -> dict[Modality, Tensor]:

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from mmssl import __version__
+from mmssl.cli.align import align
 from mmssl.cli.cluster import cluster
 from mmssl.cli.evaluate import evaluate
 from mmssl.cli.filter import filter_
@@ -104,7 +105,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
 )(train)
-for _command in (quickstart, evaluate, index, search, localize, cluster, probe, pack, filter_, synthesize):
+for _command in (quickstart, evaluate, index, search, localize, align, cluster, probe, pack, filter_, synthesize):
     app.command(_command.__name__.rstrip("_"), help=_help(_command), short_help=_first_line(_command))(_command)
 
 

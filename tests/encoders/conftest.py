@@ -25,6 +25,7 @@ from mmssl.encoders.text_words import TextMean, TextWords
 from mmssl.encoders.video_resnet import mc3_18, r2plus1d_18, r3d_18
 from mmssl.encoders.video_s3d import VideoS3DG
 from mmssl.encoders.video_small import VideoSmall
+from mmssl.encoders.video_stack import VideoStack
 from mmssl.encoders.video_vit import VideoViT
 from mmssl.modules.front_ends import ave
 from mmssl.modules.pooling import first_pool
@@ -35,6 +36,7 @@ WORDS = 50
 # A name to what builds it from the folder of tiny models; every class of mmssl.encoders must be here.
 TINY: dict[str, Callable[[Path], Encoder]] = {
     "VideoSmall": lambda _: VideoSmall(channels=(16, 16, 32)),
+    "VideoStack": lambda _: VideoStack(ImageSmall(channels=(16, 16, 32)), width=16),
     "ImageSmall": lambda _: ImageSmall(channels=(16, 16, 32)),
     "ImageL3": lambda _: ImageL3(width=4),
     "ImageL3 stride 2": lambda _: ImageL3(width=4, stride=2),

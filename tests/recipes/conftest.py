@@ -68,6 +68,7 @@ SMALL: dict[str, dict[str, bool | int]] = {
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
     "quickstart": {"frames": 2, "pixels": 32},
     "sdc": {"small": True, "clusters": 4, "dims": 4},
+    "tcc": {"small": True, "frames": 24, "pixels": 32},
     "world": {"frames": 2, "pixels": 32, "width": 16},
     "xdc": {"small": True, "clusters": 4, "dims": 4},
 }
