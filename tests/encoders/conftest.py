@@ -20,6 +20,7 @@ from mmssl.encoders.clip_open import ClipImage, ClipText
 from mmssl.encoders.image_l3 import ImageL3
 from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.image_timm import ImageTimm
+from mmssl.encoders.multisensory import MultisensoryAudio, MultisensoryVideo
 from mmssl.encoders.sync_net import SyncNetAudio, SyncNetVideo
 from mmssl.encoders.text_hub import TextHub
 from mmssl.encoders.text_transformer import TextTransformer
@@ -57,6 +58,8 @@ TINY: dict[str, Callable[[Path], Encoder]] = {
     "AudioL3 AVE": lambda _: AudioL3(ave(), width=4, stride=2),
     "AudioResNet": lambda _: AudioResNet(width=4, depths=(1, 1, 1), strides=(1, 2, 2)),
     "AudioWindows": lambda _: AudioWindows(width=4, dim=16),
+    "MultisensoryAudio": lambda _: MultisensoryAudio(width=4),
+    "MultisensoryVideo": lambda _: MultisensoryVideo(width=8),
     "SyncNetAudio": lambda _: SyncNetAudio(width=1 / 16),
     "SyncNetVideo": lambda _: SyncNetVideo(width=1 / 16, pixels=64, frames=3),
     "VideoWindows": lambda _: VideoWindows(channels=(8, 8, 16), dim=16, frames=3),

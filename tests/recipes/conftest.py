@@ -60,10 +60,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 SMALL: dict[str, dict[str, float]] = {
     "avol_net": {"pixels": 32, "width": 4, "dim": 8},
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
+    "avts": {"pixels": 32, "width": 4},
     "clip_frames": {"frames": 2},
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
+    "multisensory": {"pixels": 32, "seconds": 3.0, "part": 1.5, "fps": 12.0, "small": True},
     "perfect_match": {"pixels": 32, "small": True},
     "quickstart": {"frames": 2, "pixels": 32},
     "sync_net": {"pixels": 32, "small": True},
