@@ -82,8 +82,8 @@ def test_distances_are_minus_the_logit_and_masked_at_the_ends(build: Build, samp
     sample_at = int(((batch.video_times[0, w] - batch.start[0] + 1.0) * 40).round())
     with torch.no_grad():
         seen = objective.encoders["video"](batch.video[:1, w : w + 3])
-        logit = objective.activation(seen, objective.encoders["audio"](batch.audio[:1, begin : begin + 30])).mean(
-            (2, 3)
-        )
+        logit = objective.activation(
+            seen, objective.encoders["audio"](batch.audio[:1, sample_at : sample_at + 30])
+        ).mean((2, 3))
     expected = functional.interpolate(logit.unsqueeze(1), 3, mode="linear").mean()
     assert track[0, w, 8].item() == pytest.approx(-expected.item(), abs=1e-5)
