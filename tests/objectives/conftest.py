@@ -83,7 +83,7 @@ def found() -> list[type[Objective]]:
 FITTED: dict[str, dict[str, float]] = {
     "AVTS": {"seconds": 0.5, "gap": 0.25, "step": 0.25},
     "Multisensory": {"seconds": 0.75, "gap": 0.5, "step": 0.25},
-    "SyncNet": {"seconds": 0.25, "nearest": 0.25, "step": 0.25},
+    "SyncNet": {"seconds": 0.25, "nearest": 0.25, "step": 0.25, "margin": 1.0},
     "PerfectMatch": {"seconds": 0.25, "nearest": 0.25, "step": 0.25},
 }
 
