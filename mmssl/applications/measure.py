@@ -18,10 +18,11 @@ from mmssl.evaluate.further import Further
 from mmssl.evaluate.held_out import Gatherer, asked_for, look, middle
 from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
+from mmssl.evaluate.synchrony import SYNCHRONY
 from mmssl.evaluate.truth import BoxFile, GroundTruth, WorldTruth
 from mmssl.evaluate.vectors import HeldOut, VectorGatherer
 
-FURTHER: tuple[Further, ...] = ()
+FURTHER: tuple[Further, ...] = (SYNCHRONY,)
 
 _LOOKED_AT = 200  # recordings in which truth is sought before it is taken for absent
 
