@@ -19,6 +19,7 @@ from mmssl.evaluate.further import Further
 from mmssl.evaluate.held_out import Gatherer, asked_for, look, middle
 from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
+from mmssl.evaluate.synchrony import SYNCHRONY
 from mmssl.evaluate.truth import BoxFile, GroundTruth, WorldTruth
 from mmssl.evaluate.vectors import HeldOut, VectorGatherer
 from mmssl.objective import Objective
@@ -26,6 +27,7 @@ from mmssl.objective import Objective
 FURTHER: tuple[Further, ...] = (
     clusters.FURTHER,
     ALIGNMENT,
+    SYNCHRONY,
 )
 
 _LOOKED_AT = 200  # recordings in which truth is sought before it is taken for absent

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from mmssl.applications.inputs import Array, audio_batch, image_batch, text_batc
 from mmssl.applications.localize import Localizer, Located, Threshold, Watch
 from mmssl.applications.moments import Hit
 from mmssl.applications.search import open_index, search
+from mmssl.applications.sync import Synced, Syncer
 from mmssl.applications.windows import read_windows, recorded, window_starts
 from mmssl.batch import Batch, Modality
 from mmssl.data.clip import ClipFormat
@@ -267,6 +269,24 @@ class Model:
         """
         self._require("video")
         return Aligner(self.objective, self.device, self.format).align(films, out, sound, method, watch)
+
+    def sync(self, path: str | Path, *, reach: float = 0.6, watch: Watch | None = None) -> Synced:
+        """By how much the sound of a film is late.
+
+        Args:
+            path: of the film.
+            reach: seconds to either side in which the offset is sought.
+            watch: called with the share that is done, 0 to 1.
+
+        Raises:
+            UsageError: the model cannot tell offsets.
+            MediaError: the film cannot be read, has no picture or no sound, or is shorter than a second.
+        """
+        self._require("video")
+        self._require("audio")
+        objective: Any = self.objective  # which `Syncer` looks at
+        self.run.data.demand_synchrony("offsets need clips that are")
+        return Syncer(objective, self.device, self.format, reach, reader=self.reader).sync(path, watch)
 
     @torch.inference_mode()
     def _embed(self, batch: Batch) -> dict[Modality, Tensor]:

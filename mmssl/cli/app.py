@@ -27,6 +27,7 @@ from mmssl.cli.probe import probe
 from mmssl.cli.quickstart import quickstart
 from mmssl.cli.refusals import sentence
 from mmssl.cli.search import search
+from mmssl.cli.sync import sync
 from mmssl.cli.synthesize import synthesize
 from mmssl.cli.terminal import PlainFormatter, warn
 from mmssl.cli.train import train
@@ -105,7 +106,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
 )(train)
-for _command in (quickstart, evaluate, index, search, localize, align, cluster, probe, pack, filter_, synthesize):
+for _command in (quickstart, evaluate, index, search, localize, sync, align, cluster, probe, pack, filter_, synthesize):
     app.command(_command.__name__.rstrip("_"), help=_help(_command), short_help=_first_line(_command))(_command)
 
 
