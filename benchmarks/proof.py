@@ -35,7 +35,7 @@ class Films:
 
 
 WORLD = Films(name="w64", world=World(pixels=64), counts={"train": 2500, "valid": 200, "test": 300})
-# One object on a calm background: for single pictures with a second of sound, which a frame of three objects leaves open.
+# One object on a calm background, for systems of one picture and a second of sound.
 EASY = Films(name="e64", world=World(pixels=64, difficulty=easy()), counts={"train": 2500, "valid": 200, "test": 300})
 
 Measure = Callable[[Model, Path], Mapping[str, float]]  # of a trained model and the world's folder

@@ -89,7 +89,7 @@ FITTED: dict[str, dict[str, float]] = {
 
 
 def build(cls: type[Objective], seed: int = 0) -> Objective:
-    """With a tiny encoder for each argument called like a modality, defaults for others that fit, and a first refresh."""
+    """With tiny encoders for arguments called like a modality, defaults for others that fit, and a first refresh."""
     torch.manual_seed(seed)
     tiny = {name: TINY[name]() for name in inspect.signature(cls).parameters if name in TINY}
     objective = cls(**tiny, **FITTED.get(cls.__name__, {}))  # type: ignore[arg-type]

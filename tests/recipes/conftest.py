@@ -57,7 +57,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 # What makes each recipe small; a new recipe without a row here trains at its own size.
-SMALL: dict[str, dict[str, bool | int]] = {
+SMALL: dict[str, dict[str, bool | int | float | str]] = {
+    "avts": {"pixels": 32, "width": 4},
     "avol_net": {"pixels": 32, "width": 4, "dim": 8},
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
     "cdc": {"small": True, "clusters": 4, "dims": 4},
