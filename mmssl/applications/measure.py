@@ -75,14 +75,14 @@ def measure(
         limit: recordings at most, of each; 0 takes all.
         batch_size: clips at once.
         workers: processes that decode.
-        language: ISO 639-1, of captions; "" takes all, and each alone where there are several.
+        language: ISO 639-1, of captions; "" takes that of the run, and each alone where it has several.
 
     Raises:
         UsageError: the source is not there.
         EvaluationError: a number would say nothing.
     """
     objective, name = model.objective, type(model.objective).__name__
-    clips = replace(model.run.data, source=source, language=language)
+    clips = replace(model.run.data, source=source, language=language or model.run.data.language)
     opened, skipped = middle(clips), Skipped(limit=1.0)
     left_out: dict[str, str] = {}
     truth: GroundTruth = BoxFile(boxes) if boxes is not None else WorldTruth()

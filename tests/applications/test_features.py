@@ -25,7 +25,7 @@ from mmssl.training.recipe import Recipe
 from mmssl.training.tower import begun
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-SMALL: dict[str, bool | int | float | str] = {"pixels": 32, "batch_size": 3, "steps": 1}
+SMALL: dict[str, bool | int | float | str] = {"frames": 2, "batch_size": 3, "steps": 1}
 
 
 @pytest.fixture(scope="module")

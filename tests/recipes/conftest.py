@@ -40,16 +40,16 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
 SMALL: dict[str, dict[str, int | str]] = {
     "avol_net": {"pixels": 32, "width": 4, "dim": 8},
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
-    "clip": {"frames": 2, "pixels": 32, "width": 16, "depth": 1},
+    "clip": {"frames": 2, "pixels": 32, "width": 16},
     "clip_frames": {"frames": 2},
     "coca": {"pixels": 32, "width": 16, "dim": 16},
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
-    "lit": {"letters": "uu", "pixels": 32},
+    "lit": {"letters": "uu", "frames": 2},
     "lit_clip": {"frames": 2, "width": 16, "pretrained": ""},
     "quickstart": {"frames": 2, "pixels": 32},
-    "siglip": {"frames": 2, "pixels": 32, "width": 16, "depth": 1},
+    "siglip": {"frames": 2, "pixels": 32, "width": 16},
     "world": {"frames": 2, "pixels": 32, "width": 16},
 }
 
