@@ -15,7 +15,8 @@ from mmssl.encoder import Encoder
 from mmssl.encoders.clip_open import ClipImage, ClipText
 from mmssl.encoders.video_small import VideoSmall
 from mmssl.errors import UsageError
-from mmssl.modules.stored_features import ABOUT, KEYS, VECTORS, StoredFeatures, key_numbers, weights_mark
+from mmssl.modules.fingerprint import fingerprint
+from mmssl.modules.stored_features import ABOUT, KEYS, VECTORS, StoredFeatures, key_numbers
 from mmssl.modules.tower_policy import LOCKED, PRETRAINED, SCRATCH, towers
 from mmssl.objectives.contrastive.clip import CLIP
 from mmssl.objectives.contrastive.lit import LiT
@@ -119,7 +120,7 @@ def stored(tiny: Tiny, sample: Sample, tmp_path: Path) -> tuple[LiT, Path]:
     vectors[5] = np.nan  # could not be read
     np.save(tmp_path / VECTORS, vectors)
     np.save(tmp_path / KEYS, key_numbers(batch.keys))
-    (tmp_path / ABOUT).write_text(json.dumps({"weights": weights_mark(encoder)}))
+    (tmp_path / ABOUT).write_text(json.dumps({"weights": fingerprint(encoder)}))
     return objective, tmp_path
 
 
