@@ -9,7 +9,7 @@ from mmssl.applications.model import Model
 from mmssl.training.recipe import Argument
 
 _FEW = "{train}/train-000[0-2]*.mp4"  # 300 films
-_STAGE: dict[str, Argument] = {"pretrained": "{seen}", "steps": 200, "batch_size": 32, "lr": 5e-3, "frames": 2}
+_STAGE: dict[str, Argument] = {"pretrained": "{seen}", "steps": 200, "batch_size": 32, "lr": 5e-3, "frames": 1}
 
 
 def _measured(model: Model, world: Path) -> Mapping[str, float]:
@@ -25,7 +25,7 @@ PROOF = Proof(
     file="contrastive/lit.py",
     hook="after_step",
     arms=(
-        Arm(name="seen", recipe="quickstart", arguments={"words": 0, "steps": 400, "frames": 2}),
+        Arm(name="seen", recipe="quickstart", arguments={"words": 0, "steps": 400, "frames": 1}),
         Arm(name="Lu", recipe="lit", arguments={**_STAGE, "letters": "Lu"}, data=_FEW),
         Arm(name="Uu", recipe="lit", arguments={**_STAGE, "letters": "Uu"}, data=_FEW),
         Arm(name="uu", recipe="lit", arguments={**_STAGE, "letters": "uu"}, data=_FEW),

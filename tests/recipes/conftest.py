@@ -42,7 +42,7 @@ SMALL: dict[str, dict[str, int | str]] = {
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
     "clip": {"frames": 2, "pixels": 32, "width": 16},
     "clip_frames": {"frames": 2},
-    "coca": {"pixels": 32, "width": 16, "dim": 16},
+    "coca": {"frames": 2, "pixels": 32, "dim": 32},
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
