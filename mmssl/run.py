@@ -58,6 +58,7 @@ class Run:
     steps: int
     batch_size: int  # over all processes
     optimization: Optimization = field(default_factory=Optimization)
+    trained_on: Clips | None = None  # instead of `data` in training, where that needs less: pictures that are stored
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     evaluate_every: int = 0  # steps; 0: at the end alone
     save_every: int = 1000

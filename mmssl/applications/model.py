@@ -3,7 +3,6 @@
 `mmssl.load("runs/quickstart").embed(text="a red ball bouncing")`
 """
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +27,7 @@ from mmssl.batch import Batch, Modality
 from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.reader import Reader, Source
 from mmssl.errors import UsageError
+from mmssl.modules.fingerprint import fingerprint
 from mmssl.objective import Objective
 from mmssl.run import Run
 from mmssl.training.folder import load_run
@@ -79,11 +79,7 @@ class Model:
     @cached_property
     def fingerprint(self) -> str:
         """Of the weights; vectors of models with other fingerprints do not compare."""
-        digest = hashlib.blake2b(digest_size=16)
-        for name, value in sorted(self.objective.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return fingerprint(self.objective)
 
     def embed(
         self,

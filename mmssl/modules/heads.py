@@ -1,6 +1,12 @@
 """Heads: features `[..., D]` into a shared space `[..., E]`, applied at each place of a map."""
 
+from collections.abc import Mapping
+
 from torch import nn
+
+from mmssl.batch import Modality
+from mmssl.encoder import Encoder
+from mmssl.errors import UsageError
 
 
 def projection(width: int, dim: int, hidden: int = 0) -> nn.Module:
@@ -16,3 +22,19 @@ def projection(width: int, dim: int, hidden: int = 0) -> nn.Module:
     if not hidden:
         return nn.Linear(width, dim)
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+
+
+def into_one_space(encoders: Mapping[Modality, Encoder], dim: int) -> dict[Modality, nn.Module]:
+    """A linear head for each encoder.
+
+    Args:
+        encoders: by modality.
+        dim: E; 0 for encoders that share a space already.
+
+    Raises:
+        UsageError: dim is 0 and their features differ in size.
+    """
+    if not dim and len({encoder.dim for encoder in encoders.values()}) > 1:
+        sizes = ", ".join(f"{encoder.dim} for {modality}" for modality, encoder in encoders.items())
+        raise UsageError(f"without heads (dim 0) features must be of one size, not {sizes}; give a dim above 0")
+    return {modality: projection(encoder.dim, dim) for modality, encoder in encoders.items()}

@@ -22,9 +22,11 @@ from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.image_timm import ImageTimm
 from mmssl.encoders.multisensory import MultisensoryAudio, MultisensoryVideo
 from mmssl.encoders.sync_net import SyncNetAudio, SyncNetVideo
+from mmssl.encoders.text_causal import TextCausal
 from mmssl.encoders.text_hub import TextHub
 from mmssl.encoders.text_transformer import TextTransformer
 from mmssl.encoders.text_words import TextMean, TextWords
+from mmssl.encoders.video_blank import VideoBlank
 from mmssl.encoders.video_resnet import mc3_18, r2plus1d_18, r3d_18
 from mmssl.encoders.video_s3d import VideoS3DG
 from mmssl.encoders.video_small import VideoSmall
@@ -54,6 +56,7 @@ TINY: dict[str, Callable[[Path], Encoder]] = {
     "R3D": lambda _: r3d_18(width=4),
     "MC3": lambda _: mc3_18(width=4),
     "VideoS3DG": lambda _: VideoS3DG(width=8),
+    "VideoBlank": lambda _: VideoBlank(dim=8),
     "VideoViT": lambda _: VideoViT(dim=24, depth=2, heads=2),
     "VideoViT learned": lambda _: VideoViT(dim=24, depth=1, heads=2, positions=LearnedPositions((2, 4, 4), 24)),
     "AudioL3": lambda _: AudioL3(width=4, stride=2),
@@ -67,6 +70,7 @@ TINY: dict[str, Callable[[Path], Encoder]] = {
     "VideoWindows": lambda _: VideoWindows(channels=(8, 8, 16), dim=16, frames=3),
     "TextHub BERT": lambda folder: TextHub(folder / "bert"),
     "TextHub XLM-R": lambda folder: TextHub(str(folder / "xlm-roberta"), pooling=first_pool),
+    "TextCausal": lambda _: TextCausal(WORDS, dim=24, depth=2, heads=2),
     "TextTransformer": lambda _: TextTransformer(WORDS, dim=24, depth=2, heads=2),
     "TextWords": lambda _: TextWords(WORDS, dim=32, word_dim=16),
     "TextWords not frozen": lambda _: TextWords(WORDS, dim=32, word_dim=16, frozen=False),
