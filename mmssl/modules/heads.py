@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from mmssl.batch import Modality
 from mmssl.encoder import Encoder
@@ -22,6 +23,25 @@ def projection(width: int, dim: int, hidden: int = 0) -> nn.Module:
     if not hidden:
         return nn.Linear(width, dim)
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+
+
+class GatedUnit(nn.Module):
+    """`y * sigmoid(W y + b)` of a linear `y`, so that features switch each other (Miech et al. 2018, section 3.1).
+
+    Args:
+        width: D.
+        dim: E.
+    """
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.linear, self.gate = nn.Linear(width, dim), nn.Linear(dim, dim)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`[..., D]` to `[..., E]`; the objective normalizes."""
+        y = self.linear(features)
+        gated: Tensor = y * torch.sigmoid(self.gate(y))
+        return gated
 
 
 def into_one_space(encoders: Mapping[Modality, Encoder], dim: int) -> dict[Modality, nn.Module]:
