@@ -25,7 +25,7 @@ def recipe(
     seconds: float = 2.4,
     pixels: int = 224,
     small: bool = False,
-    margin: float = 1.0,
+    margin: float = 20.0,
     seed: int = 0,
 ) -> Run:
     """The experiment.

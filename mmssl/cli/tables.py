@@ -86,7 +86,7 @@ def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) 
 
 
 def _languages(spoken: Mapping[str, Row]) -> Table:
-    """R@10 with a row for each language of captions and a column for each direction."""
+    """R@10 with a row for each language of captions, those of averages with intervals, a column for each direction."""
     cells: dict[str, dict[str, Row]] = {}
     for pair, row in spoken.items():
         query, item = pair.split("-")
@@ -95,9 +95,14 @@ def _languages(spoken: Mapping[str, Row]) -> Table:
         cells.setdefault(language, {})[direction] = row
     directions = list(dict.fromkeys(direction for found in cells.values() for direction in found))
     table = _table("R@10 by language of the captions (chance)", directions)
-    for language, found in sorted(cells.items()):
-        shown = (found.get(direction) for direction in directions)
-        table.add_row(language, *("" if r is None else f"{_short(r.value)} ({_short(r.chance or 0)})" for r in shown))
+    # Averages come last.
+    for language, found in sorted(cells.items(), key=lambda row: (row[0].startswith("average"), row[0])):
+        shown = [found.get(direction) for direction in directions]
+        if language.startswith("average"):
+            table.add_row(language.replace("_", " "), *map(_cell, shown))
+        else:
+            line = ("" if r is None else f"{_short(r.value)} ({_short(r.chance or 0)})" for r in shown)
+            table.add_row(language, *line)
     return table
 
 

@@ -63,7 +63,9 @@ def test_equals_a_loop_over_pairs(tiny: Tiny, build: Callable[..., SyncNet], wit
             begin = round(middle * 40 - 5)
             middles.append(middle if 0 < begin < 70 else None)
             begin = min(max(begin, 0), 70)
-            sounds.append(objective.encoders["audio"](batch.audio[i : i + 1, begin : begin + 10]).mean((1, 2))[0])
+            sounds.append(
+                objective.encoders["audio"](batch.audio[i : i + 1, begin : begin + 10]).mean((1, 2))[0].detach()
+            )
         for w, here in enumerate(middles):
             for v, there in enumerate(middles):
                 if here is not None and there is not None and 0.25 <= abs(there - here) <= 2:

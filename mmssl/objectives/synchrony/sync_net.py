@@ -46,7 +46,7 @@ class SyncNet(Objective):
         video: encoder that makes of T frames one place in time for each window of frames (stride 1, no padding).
         audio: encoder of `seconds` of sound; it has a `sample_rate`, and as many features as the video's.
         seconds: of sound to a window: those of its frames.
-        margin: from which distance on a false pair is far enough.
+        margin: from which distance on a false pair is far enough; above 15, where those of the released network are.
         nearest: seconds between a picture and a sound of a false pair at least, so that they do not overlap.
         farthest: at most.
         step: `sync_step`, seconds between two frames.
@@ -67,7 +67,7 @@ class SyncNet(Objective):
         video: Encoder,
         audio: Encoder,
         seconds: float = 0.2,
-        margin: float = 1.0,
+        margin: float = 20.0,
         nearest: float = 0.2,
         farthest: float = 2.0,
         step: float = 0.04,
