@@ -14,6 +14,7 @@ from mmssl.data.decode.decord import DecordReader
 from mmssl.data.recordings import Recording
 from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.shifted import with_offset, with_other_pictures
+from mmssl.evaluate.sync_numbers import Volumes, judged
 from mmssl.evaluate.sync_truth import Late, OffsetFile, WorldOffset
 from mmssl.evaluate.synchrony import SHIFTS, SYNCHRONY, Synchronizer, Synchrony
 from mmssl.objective import Objective
@@ -54,7 +55,8 @@ def test_every_offset_is_told(numbers: Mapping[str, float]) -> None:
         assert numbers[f"synchrony/{name}/AUC"] > 0.99
         assert numbers[f"synchrony/{name}/LSE-D"] < 0.2 < numbers[f"synchrony/{name}/LSE-C"]
     assert numbers["synchrony/as-it-is/clips"] == 12
-    assert numbers["synchrony/shifted/clips"] == 48
+    assert numbers["synchrony/shifted/clips"] == 12
+    assert numbers["synchrony/shifted/copies"] == 48
     assert numbers["synchrony/coverage"] == 1
 
 
@@ -164,6 +166,23 @@ def test_a_whole_period_more_is_as_right(films: Path) -> None:
     assert found["synchrony/as-it-is/Acc@+-1-or-periods/all"] == 1
     assert found["synchrony/as-it-is/Acc@+-1-or-periods/all/chance"] == pytest.approx(19 / 31)
     assert "synchrony/blind/Acc@+-1-or-periods/10" in found
+
+
+def test_copies_of_a_clip_are_drawn_together() -> None:
+    """Twenty copies of each of two clips, one always right, one never: the interval is that of two clips."""
+    distances = torch.ones(40, 10, 5)
+    distances[:, :, 2] = 0
+    half = torch.arange(40) // 20
+    numbers = judged("x", Volumes(distances, 2 * half, torch.full((40,), torch.inf), half), 0.04)
+    told = [numbers[f"synchrony/x/Acc@+-1/all{end}"] for end in ("", "/low", "/high")]
+    assert told == [0.5, 0, 1]
+    assert "synchrony/x/Acc@1/25" not in numbers, "clips of ten windows have no run of 25"
+
+
+def test_one_recording_has_no_other_pictures(films: Path) -> None:
+    found = Synchrony(clips=clips(films), limit=1)(reader())
+    assert found["synchrony/shifted/Acc@1/all"] == 1
+    assert not [name for name in found if "blind" in name]
 
 
 def test_truths(tmp_path: Path) -> None:
