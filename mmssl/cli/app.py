@@ -32,6 +32,7 @@ from mmssl.cli.sync import sync
 from mmssl.cli.synthesize import synthesize
 from mmssl.cli.terminal import PlainFormatter, warn
 from mmssl.cli.train import train
+from mmssl.cli.transfer import transfer
 from mmssl.errors import MmsslError
 
 
@@ -110,6 +111,7 @@ app.command(
 for _command in (
     quickstart,
     evaluate,
+    transfer,
     features,
     index,
     search,
