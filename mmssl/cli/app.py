@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from mmssl import __version__
 from mmssl.cli.align import align
+from mmssl.cli.classify import classify
 from mmssl.cli.cluster import cluster
 from mmssl.cli.evaluate import evaluate
 from mmssl.cli.features import features
@@ -112,6 +113,7 @@ for _command in (
     quickstart,
     evaluate,
     transfer,
+    classify,
     features,
     index,
     search,
