@@ -58,6 +58,7 @@ class Run:
     steps: int
     batch_size: int  # over all processes
     optimization: Optimization = field(default_factory=Optimization)
+    trained_on: Clips | None = None  # instead of `data` in training, where that needs less: pictures that are stored
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     evaluate_every: int = 0  # steps; 0: at the end alone
     save_every: int = 1000
@@ -75,6 +76,11 @@ class Run:
         _demand(0 < self.skip_limit <= 1, f"skip_limit is {self.skip_limit}; it is a share above 0, up to 1")
         plan = self.optimization
         _demand(not (self.shard and plan.chunk), "shard and chunk do not go together; leave one out")
+        # Features are asked for outside the objective's forward pass, where its own weights are not gathered.
+        _demand(
+            not (self.shard and self.objective.refresh_every),
+            "shard and an objective that refreshes do not go together",
+        )
         _demand(not (self.recompute and plan.compile), "compile decides itself what to keep; leave recompute out")
         if self.objective.synchronous:
             self.data.demand_synchrony("the objective needs clips that are")

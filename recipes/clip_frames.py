@@ -12,7 +12,7 @@ from mmssl.data.clips import Clips
 from mmssl.data.tokens import OpenClipTokenizer
 from mmssl.encoders.clip_open import ClipImage, ClipText
 from mmssl.evaluate.retrieval import Retrieval
-from mmssl.objectives.contrastive.info_nce import InfoNCE
+from mmssl.objectives.contrastive.clip import CLIP
 from mmssl.run import Optimization, Run
 
 
@@ -54,7 +54,7 @@ def recipe(
     )
     return Run(
         data=clips,
-        objective=InfoNCE(video=image, text=ClipText(model, pretrained or None), dim=0, temperature=0.01),
+        objective=CLIP(video=image, text=ClipText(model, pretrained or None), dim=0, temperature=0.01),
         steps=steps,
         batch_size=batch_size,
         optimization=Optimization(lr=lr, warmup=steps // 20, precision="auto"),

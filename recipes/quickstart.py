@@ -29,6 +29,7 @@ def recipe(
     frames: int = 4,
     pixels: int = 64,
     windows: int = 0,
+    words: int = 24,
     seed: int = 0,
 ) -> Run:
     """The experiment.
@@ -43,6 +44,7 @@ def recipe(
         pixels: height and width of a picture.
         windows: fixed clips of each recording, at even distances; 1 is the middle, which evaluation looks at; 0 draws
             a clip anywhere each time.
+        words: of a caption; 0 learns from sight and sound alone.
         seed: of weights, order and windows.
     """
     tokenizer = HashTokenizer(4096)
@@ -52,14 +54,14 @@ def recipe(
             seconds=seconds,
             frames=frames,
             pixels=pixels,
-            words=24,
-            tokenizer=tokenizer,
+            words=words,
+            tokenizer=tokenizer if words else None,
             window=EvenWindows(windows) if windows else RandomWindow(),
         ),
         objective=InfoNCE(
             video=VideoSmall(),
             audio=AudioResNet(log_mel(bins=64, win=800, hop=320), width=16, depths=(1, 1, 1), strides=(1, 2, 2)),
-            text=TextMean(tokenizer.size, 128),
+            text=TextMean(tokenizer.size, 128) if words else None,
             dim=128,
             # Mostly what search compares, and the best place in part, for the heat map.
             score=Average(Pooled(), Pooled(), MaxOverPlaces()),

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import json
 import os
 import tempfile
 import tomllib
@@ -102,3 +103,22 @@ def scored() -> Callable[..., tuple[Side, Side]]:
         )
 
     return sides
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with a tiny CLIP that reads the words of all CLIPs."""
+    from open_clip.factory import create_model
+    from safetensors.torch import save_model
+
+    folder = tmp_path_factory.mktemp("clip")
+    vision = {"image_size": 32, "layers": 1, "width": 16, "head_width": 8, "patch_size": 16}
+    text = {"context_length": 77, "vocab_size": 49408, "width": 8, "heads": 2, "layers": 1}
+    settings = {
+        "model_cfg": {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text},
+        "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    torch.manual_seed(0)
+    save_model(create_model(f"local-dir:{folder}", load_weights=False), str(folder / "open_clip_model.safetensors"))
+    return str(folder)

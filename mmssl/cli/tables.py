@@ -25,6 +25,8 @@ def show(numbers: Mapping[str, float], console: Console | None = None) -> None:
             _print_retrieval(groups, console)
         elif title == "localization":
             _print_localization(groups, console)
+        elif title == "synchrony":
+            _print_synchrony(groups, console)
         else:
             console.print(_listed(title, found.items()))
 
@@ -84,7 +86,7 @@ def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) 
 
 
 def _languages(spoken: Mapping[str, Row]) -> Table:
-    """R@10 with a row for each language of captions and a column for each direction."""
+    """R@10 with a row for each language of captions, those of averages with intervals, a column for each direction."""
     cells: dict[str, dict[str, Row]] = {}
     for pair, row in spoken.items():
         query, item = pair.split("-")
@@ -93,9 +95,14 @@ def _languages(spoken: Mapping[str, Row]) -> Table:
         cells.setdefault(language, {})[direction] = row
     directions = list(dict.fromkeys(direction for found in cells.values() for direction in found))
     table = _table("R@10 by language of the captions (chance)", directions)
-    for language, found in sorted(cells.items()):
-        shown = (found.get(direction) for direction in directions)
-        table.add_row(language, *("" if r is None else f"{_short(r.value)} ({_short(r.chance or 0)})" for r in shown))
+    # Averages come last.
+    for language, found in sorted(cells.items(), key=lambda row: (row[0].startswith("average"), row[0])):
+        shown = [found.get(direction) for direction in directions]
+        if language.startswith("average"):
+            table.add_row(language.replace("_", " "), *map(_cell, shown))
+        else:
+            line = ("" if r is None else f"{_short(r.value)} ({_short(r.chance or 0)})" for r in shown)
+            table.add_row(language, *line)
     return table
 
 
@@ -112,6 +119,20 @@ def _print_localization(groups: Mapping[str, Mapping[str, Row]], console: Consol
         table.add_row(name or "the model", *(_cell(found.get(m), chance=False) for m in LOCALIZATION), frames)
     console.print(table)
     console.print(_listed("sounds that nothing in view makes", rest.items()))
+
+
+def _print_synchrony(groups: Mapping[str, Mapping[str, Row]], console: Console) -> None:
+    """Accuracies by the number of windows that are averaged, then the rest."""
+    lengths = ("1", "5", "10", "25", "all")
+    table = _table("synchrony: value, 95 % interval, (chance), by windows averaged", lengths)
+    rest: dict[str, Row] = {}
+    for name, found in groups.items():
+        if "all" in found:
+            table.add_row(name.replace("/", "\n"), *(_cell(found.get(length)) for length in lengths))
+        else:
+            rest |= {f"{name}/{metric}" if name else metric: row for metric, row in found.items()}
+    console.print(table)
+    console.print(_listed("distances and the rest", rest.items()))
 
 
 def _listed(title: str, found: Iterable[tuple[str, Row]]) -> Table:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mmssl.batch import Modality
 from mmssl.data.clip import Clip, ClipFormat
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
@@ -43,6 +44,13 @@ class Clips(ClipFormat):
     def of(self, source: str) -> "Clips":
         """The same cut of other recordings, as an evaluation on held-out ones wants."""
         return replace(self, source=source)
+
+    def only(self, *modalities: Modality) -> "Clips":
+        """The same cut with these modalities alone; for words alone no recording is opened."""
+        left_out = {"video": {"frames": 0}, "audio": {"sample_rate": 0}, "text": {"captions": 0}}
+        nothing = {name: size for m, sizes in left_out.items() if m not in modalities for name, size in sizes.items()}
+        require = None if self.require is None else tuple(m for m in self.require if m in modalities)
+        return replace(self, require=require, **nothing)  # type: ignore[arg-type]
 
     def demand_synchrony(self, who: str) -> None:
         """Refuse a decoder that does not keep picture and sound of the same instants together.

@@ -4,7 +4,8 @@ Names of the numbers: `retrieval/QUERY-GALLERY/METRIC`, such as `retrieval/audio
 the bootstrap 95 % interval over queries, with `/chance` what equal scores for everything would give. Beside them stand
 `gallery` (recordings that have both modalities: as many queries as items), `coverage` (their share of the recordings
 that were looked at; the others are on neither side) and `tied` (the share of queries that score a wrong item exactly as
-high as their best right one).
+high as their best right one). Where captions are in several languages, `text.de` is one of them, `text.average` the
+mean over all and `text.average_but_en` that over all but English.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.gains import Gain, linear_gain, ndcg
 from mmssl.evaluate.held_out import middle
 from mmssl.evaluate.interval import described, mean, median
+from mmssl.evaluate.languages import Answered, averages
 from mmssl.evaluate.ranks import ExpectedTies, Relevant, Ties, check_embeddings, place_embeddings, same
 from mmssl.evaluate.vectors import HeldOut, embed_held_out
 from mmssl.objective import Objective
@@ -134,20 +136,32 @@ class Retrieval:
             check_embeddings(vectors.embeddings[chosen], f"retrieval: {name}", keys)
         looked_at = {"recordings": float(held.asked), "left-out": float(held.asked - len(held.index))}
         numbers = {f"retrieval/{name}": value for name, value in looked_at.items()}
+        found: dict[tuple[str, str], Answered] = {}
         for query, item in permutations(held.vectors, 2):
             if not (query.startswith("text") and item.startswith("text")):
-                numbers |= self._pair(held, query, item)
+                answered = self._answered(held, query, item)
+                numbers |= self._pair(held, query, item, answered)
+                found |= {} if answered is None else {(query, item): answered}
+        numbers |= averages(found, self.recalls, self.ties, len(held.index))
         if not any(value for name, value in numbers.items() if name.endswith("/gallery")):
             raise EvaluationError("retrieval: no recording has two of the modalities; look at `mmssl probe`")
         return numbers
 
-    def _pair(self, held: HeldOut, query: str, item: str) -> Mapping[str, float]:
-        asked, found, prefix = held.vectors[query], held.vectors[item], f"retrieval/{query}-{item}"
+    @staticmethod
+    def _answered(held: HeldOut, query: str, item: str) -> Answered | None:
+        """Of the recordings that have both; None if there are none."""
+        asked, found = held.vectors[query], held.vectors[item]
         rows = (asked.valid & found.valid).nonzero()[:, 0]
         if not len(rows):
+            return None
+        relevant = answers(held, query, item, rows)
+        return Answered(rows, place_embeddings(asked.embeddings[rows], found.embeddings[rows], relevant))
+
+    def _pair(self, held: HeldOut, query: str, item: str, answered: Answered | None) -> Mapping[str, float]:
+        prefix = f"retrieval/{query}-{item}"
+        if answered is None:
             return {f"{prefix}/gallery": 0.0, f"{prefix}/coverage": 0.0}
-        questions, gallery = asked.embeddings[rows], found.embeddings[rows]
-        places = place_embeddings(questions, gallery, answers(held, query, item, rows))
+        rows, places = answered.rows, answered.places
         chance, numbers = places.chance(), dict[str, float]()
         for k in self.recalls:
             expected = float(self.ties.hit(chance, k).mean())
@@ -158,6 +172,7 @@ class Retrieval:
             numbers |= described(f"{prefix}/{name}", self.ties.rank(places), statistic, chance=expected)
         labels = tuple(held.labels[row] for row in rows.tolist())
         if any(labels):
+            questions, gallery = held.vectors[query].embeddings[rows], held.vectors[item].embeddings[rows]
             numbers |= self._graded(f"{prefix}/nDCG@{self.ndcg_at}", questions, gallery, labels)
         return numbers | {
             f"{prefix}/gallery": float(len(rows)),

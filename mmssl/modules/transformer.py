@@ -4,8 +4,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+def small_weights(module: nn.Module) -> None:
+    """Matrices of deviation 0.02 and biases of 0, as transformers begin."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.trunc_normal_(part.weight, std=0.02)
+            nn.init.zeros_(part.bias)
+
+
 class Attention(nn.Module):
-    """Every token looks at every valid token.
+    """Every token looks at every token that it may see.
 
     Args:
         dim: D.
@@ -21,10 +29,15 @@ class Attention(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`[B, N, D]` to the same; `mask [B, N]` is true where a token may be looked at."""
+        """`[B, N, D]` to the same.
+
+        Args:
+            x: tokens.
+            mask: `[B, N]`, true where a token may be looked at, or `[B, N, N]`, by which (rows) it may.
+        """
         batch, tokens, dim = x.shape
         q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        seen = None if mask is None else mask[:, None, None, :]
+        seen = None if mask is None else mask[:, None, None] if mask.ndim == 2 else mask[:, None]
         y = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         z: Tensor = self.out(y.transpose(1, 2).reshape(batch, tokens, dim))
         return z
@@ -47,7 +60,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`[B, N, D]` to the same."""
+        """`[B, N, D]` to the same, `mask` as of `Attention`."""
         x = x + self.attention(self.norm1(x), mask)
         y: Tensor = x + self.mlp(self.norm2(x))
         return y
@@ -66,16 +79,13 @@ class Transformer(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(dim, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
+        small_weights(self)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`[B, N, D]` to the same; a row without any valid token looks at its first one instead of at nothing."""
+        """`[B, N, D]` to the same, `mask` as of `Attention`; what may see nothing looks at the first token instead."""
         if mask is not None:
             mask = mask.clone()
-            mask[:, 0] |= ~mask.any(1)
+            mask[..., 0] |= ~mask.any(-1)
         for block in self.blocks:
             x = block(x, mask)
         y: Tensor = self.norm(x)

@@ -31,6 +31,11 @@ class Checkpoint:
     parts: dict[str, dict[str, Tensor]]
     facts: dict[str, Any]
 
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Of the model, averaged ones where they are kept."""
+        return {**self.parts["model"], **self.parts.get("ema", {})}
+
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:

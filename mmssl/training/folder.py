@@ -20,8 +20,9 @@ from mmssl import __version__
 from mmssl.data.atomic import write_atomically
 from mmssl.distributed import world
 from mmssl.errors import CheckpointError, UsageError
+from mmssl.modules.pretrained import without_pretrained
 from mmssl.run import Optimization, Run
-from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.checkpoint import Checkpoint, Checkpoints
 from mmssl.training.known import remember
 from mmssl.training.recipe import Argument, Recipe
 from mmssl.training.state import load_weights
@@ -155,18 +156,26 @@ def _tell_once(text: str) -> None:
     _log.warning("%s", text)
 
 
+def newest_checkpoint(folder: Path) -> Checkpoint:
+    """The newest of a run folder.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    checkpoints = Checkpoints(folder / "checkpoints")
+    if not checkpoints.steps():
+        raise CheckpointError(f"{folder}: has no checkpoint yet; train it with `mmssl train`")
+    return checkpoints.read(checkpoints.steps()[-1])
+
+
 def restore(run: Run, folder: Path) -> Run:
     """Give the objective of `run` the newest weights of a run folder, the averaged ones if kept, in eval mode.
 
     Raises:
         CheckpointError: there is no checkpoint, it is damaged, or of another model.
     """
-    checkpoints = Checkpoints(folder / "checkpoints")
-    if not checkpoints.steps():
-        raise CheckpointError(f"{folder}: has no checkpoint yet; train it with `mmssl train`")
-    checkpoint = checkpoints.read(checkpoints.steps()[-1])
-    weights = {**checkpoint.parts["model"], **checkpoint.parts.get("ema", {})}
-    load_weights(run.objective, weights, str(folder))
+    checkpoint = newest_checkpoint(folder)
+    load_weights(run.objective, checkpoint.weights, str(folder))
     if changed := other_decoder(checkpoint.facts.get("decoder", {}), run.data.reader.versions()):
         _tell_once(f"{folder} {changed}")
     run.objective.eval()
@@ -184,4 +193,6 @@ def load_run(folder: Path) -> Run:
     """
     recipe = kept_recipe(folder)
     remember(recipe)
-    return restore(recipe.build(), folder)
+    with without_pretrained():
+        run = recipe.build()
+    return restore(run, folder)

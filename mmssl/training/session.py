@@ -184,7 +184,7 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     """
     if run.batch_size % world():
         raise UsageError(f"batch_size is {run.batch_size}; it must be a multiple of the {world()} processes")
-    clips, plan = run.data.open(), run.optimization
+    clips, plan = (run.trained_on or run.data).open(), run.optimization
     fingerprint = clips.fingerprint()
     objective = run.objective.to(device).train()
     cache_gradient(objective, plan.chunk)

@@ -112,7 +112,7 @@ def test_languages_are_told_apart(memory_clips: MakeClips, given: MakeObjective)
     clips = memory_clips(2, captions)
     objective = given(video=torch.eye(8)[:2], audio=torch.eye(8)[:2], text=torch.eye(8))
     names = {name.split("/")[1] for name in Retrieval(clips=clips)(objective) if name.count("/") > 1}
-    assert {"text.en-video", "audio-text.de", "text-video"} <= names
+    assert {"text.en-video", "audio-text.de", "text-video", "text.average-video", "audio-text.average_but_en"} <= names
     assert not any(name.count("text") > 1 for name in names)
     alone = Retrieval(clips=replace(clips, language="de"))(objective)
     assert not any("text." in name for name in alone)

@@ -29,10 +29,11 @@ def main(rank: int, world: int, folder: Path) -> None:
             averaged = DistributedDataParallel(objective)
             loss, terms = averaged(shared.get(kind, shared["with_holes"])(8)[part])
             loss.backward()
-            gradients = {name: p.grad for name, p in objective.named_parameters()}
+            gradients = {name: p.grad for name, p in objective.named_parameters() if p.grad is not None}
             results[f"{cls.__name__} {kind}"] = (loss.detach(), terms, gradients)
     for name in shared["PAIR_LOSSES"]:
         results[name] = shared["pair_loss"](name, part)
+    results["locked"] = shared["locked_bits"](part)
     torch.save(results, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 

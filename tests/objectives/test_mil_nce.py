@@ -7,12 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from mmssl.batch import Batch
+from mmssl.encoder import Encoder
 from mmssl.modules.contrast import Contrast, contrast
 from mmssl.modules.scores import Pooled
 from mmssl.modules.tiles import Side
-from mmssl.objectives.contrastive.mil_nce import mil_nce, mil_nce_as_released
+from mmssl.objectives.contrastive.mil_nce import MILNCE, mil_nce, mil_nce_as_released
 
 Scored = Callable[..., tuple[Side, Side]]
+Sample = Callable[..., Batch]
+Tiny = dict[str, type[Encoder]]
 
 
 def of(sides: tuple[Side, Side]) -> Contrast:
@@ -72,3 +76,26 @@ def test_no_bag_no_loss(scored: Scored) -> None:
         assert loss == 0
     assert pooled.grad is not None
     assert (pooled.grad == 0).all()
+
+
+def test_objective_is_the_loss_of_plain_products(tiny: Tiny, sample: Sample) -> None:
+    batch = sample(6, captions=3)
+    for form in (mil_nce, mil_nce_as_released):
+        torch.manual_seed(0)
+        objective = MILNCE(video=tiny["video"](), text=tiny["text"](), dim=12, loss=form)
+        vectors = objective.represent(batch)
+        # Longer than any cosine: nothing may be normalized or divided by a temperature on the way.
+        keys = torch.arange(6).unsqueeze(1)
+        rows = Side((vectors["video"][:, :0], vectors["video"]), torch.ones(6, dtype=torch.bool), keys)
+        columns = Side((vectors["text"],), torch.ones(6, 3, dtype=torch.bool), keys.unsqueeze(1).expand(6, 3, 1))
+        expected = form(contrast(Pooled(), rows, columns, torch.tensor(1.0)))
+        torch.testing.assert_close(objective(batch)[0], expected)
+
+
+def test_products_are_float32_under_autocast(tiny: Tiny, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    objective, batch = MILNCE(video=tiny["video"](), text=tiny["text"](), dim=12), sample()
+    vectors = {name: 30 * vector.detach() for name, vector in objective.represent(batch).items()}
+    monkeypatch.setattr(objective, "represent", lambda _: vectors)
+    expected = objective(batch)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(objective(batch)[0], expected)

@@ -81,3 +81,7 @@ def test_pair_losses_of_processes_equal_one(
     by_argument = list(zip(*gradients, strict=True))
     vectors = [torch.cat(found) / len(parts) for found in by_argument[:2]]
     near([*vectors, *(mean(list(found)) for found in by_argument[2:])], expected)
+
+
+def test_a_locked_tower_keeps_every_bit_on_every_process(parts: Found) -> None:
+    assert all(part["locked"] for part in parts)

@@ -1,12 +1,8 @@
 """A world of eight clips, and tiny model folders as a hub would give them."""
 
-import json
 from pathlib import Path
 
 import pytest
-import torch
-from open_clip.factory import create_model
-from safetensors.torch import save_model
 from transformers import AutoModel, BertConfig, BertTokenizerFast
 
 from mmssl.data.synthetic.generate import World, synthesize
@@ -40,32 +36,35 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder with a tiny CLIP that reads the words of all CLIPs."""
-    folder = tmp_path_factory.mktemp("clip")
-    vision = {"image_size": 32, "layers": 1, "width": 16, "head_width": 8, "patch_size": 16}
-    text = {"context_length": 77, "vocab_size": 49408, "width": 8, "heads": 2, "layers": 1}
-    settings = {
-        "model_cfg": {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text},
-        "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
-    }
-    (folder / "open_clip_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    torch.manual_seed(0)
-    save_model(create_model(f"local-dir:{folder}", load_weights=False), str(folder / "open_clip_model.safetensors"))
-    return str(folder)
-
-
 # What makes each recipe small; a new recipe without a row here trains at its own size.
-SMALL: dict[str, dict[str, int]] = {
-    "avol_net": {"pixels": 32, "width": 4, "dim": 8},
+SMALL: dict[str, dict[str, bool | int | float | str]] = {
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
+    "avol_net": {"pixels": 32, "width": 4, "dim": 8},
+    "avts": {"pixels": 32, "width": 4},
+    "cdc": {"small": True, "clusters": 4, "dims": 4},
+    "clip": {"frames": 2, "pixels": 32, "width": 16},
     "clip_frames": {"frames": 2},
+    "coca": {"frames": 2, "pixels": 32, "dim": 32},
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
+    "info_nce_narrated": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
+    "mdc": {"small": True, "clusters": 4, "dims": 4},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
+    "lit": {"letters": "uu", "frames": 2},
+    "max_margin": {"clips": 2, "frames": 4, "pixels": 32, "width": 8},
+    "mil_nce": {"frames": 4, "pixels": 32, "width": 8},
+    "mmp": {"text": "", "width": 8},
+    "lit_clip": {"frames": 2, "width": 16, "pretrained": ""},
+    "multisensory": {"pixels": 32, "seconds": 3.0, "part": 1.5, "fps": 12.0, "small": True},
+    "perfect_match": {"pixels": 32, "small": True},
     "quickstart": {"frames": 2, "pixels": 32},
+    "sdc": {"small": True, "clusters": 4, "dims": 4},
+    "siglip": {"frames": 2, "pixels": 32, "width": 16},
+    "support_set": {"frames": 4, "pixels": 32, "width": 8},
+    "sync_net": {"pixels": 32, "small": True},
+    "tcc": {"small": True, "frames": 24, "pixels": 32},
     "world": {"frames": 2, "pixels": 32, "width": 16},
+    "xdc": {"small": True, "clusters": 4, "dims": 4},
 }
 
 
@@ -75,6 +74,6 @@ def small(page: Path, world: Path, request: pytest.FixtureRequest) -> dict[str, 
     arguments: dict[str, bool | int | float | str] = {"data": str(world), "steps": 2, "batch_size": 4}
     if page.stem == "info_nce_video_text_audio":
         arguments["text"] = request.getfixturevalue("bert")
-    if page.stem == "clip_frames":
+    if page.stem in ("clip_frames", "lit_clip"):
         arguments["model"] = request.getfixturevalue("clip")
     return arguments | SMALL.get(page.stem, {})
