@@ -1,4 +1,7 @@
-"""LiT: a picture tower that learnt from sound alone on 2,500 films, and words for it from 300 captioned ones."""
+"""LiT: a picture tower that learnt from sound alone on 2,500 films, and words for it from 300 captioned ones.
+
+`Lu` is above `uu` in both directions, and with one seed of 300 queries the intervals overlap.
+"""
 
 import math
 from collections.abc import Mapping
