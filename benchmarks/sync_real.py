@@ -1,4 +1,4 @@
-"""Offsets of real films after a few minutes of training on a quarter of an hour of them, those learnt from and others.
+"""Offsets of real films after a minute or two of training on a quarter of an hour of them, those learnt and others.
 
 python -m benchmarks.sync_real --real ../shared/realdata --folder /tmp/real [--steps 80]
 

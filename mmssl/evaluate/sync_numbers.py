@@ -11,7 +11,7 @@ from mmssl.evaluate.offsets import accepted, answer, certainty, credit, curve, r
 from mmssl.evaluate.threshold import roc_areas
 
 AVERAGED, ALL = (1, 5, 10, 25), 0  # windows
-CERTAIN = 0.95  # of `certainty`, from which an offset is told; with pictures of another clip 1 in 100 has it
+CERTAIN = 0.95  # of `certainty`, from which an offset is told; 1 in 100 clips of 3 s has it by chance
 
 
 @dataclass(frozen=True)
