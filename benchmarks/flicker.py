@@ -12,6 +12,7 @@ from mmssl.encoder import Encoder
 from mmssl.objectives.synchrony.sync_net import SyncNet
 
 FPS, RATE = 25, 16_000
+LOUDEST = 0.6  # mean size of the samples of the loudest sound
 
 
 class Brightness(Encoder):
@@ -33,7 +34,7 @@ class Loudness(Encoder):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[B, samples]` to `[B, 1, 1, 5]`."""
-        return inputs.abs().unflatten(1, (5, -1)).mean(2)[:, None, None]  # type: ignore[no-untyped-call, no-any-return]
+        return inputs.abs().unflatten(1, (5, -1)).mean(2)[:, None, None] / LOUDEST  # type: ignore[no-untyped-call, no-any-return]
 
 
 def reader() -> SyncNet:
@@ -59,6 +60,6 @@ def flicker(path: Path, seconds: float = 4.0, late: float = 0.0, seed: int = 0, 
     pixels = np.broadcast_to(gray.astype(np.uint8)[:, None, None, None], (len(gray), 32, 32, 3))
     time = np.arange(round(seconds * RATE)) / RATE
     level = loud[((time - late + margin) * FPS + 1e-6).astype(int)]
-    wave = level * np.sin(2 * np.pi * 1000 * time) * np.pi / 2  # of which the mean is the level
-    write(path, pixels, np.clip(0.6 * wave, -1, 1).astype(np.float32), FPS, RATE)
+    wave = LOUDEST * np.pi / 2 * level * np.sin(2 * np.pi * 1000 * time)  # as loud on average as it is bright
+    write(path, pixels, wave.astype(np.float32), FPS, RATE)
     return path

@@ -26,7 +26,7 @@ class Narrated(Films):
     """
 
     scenes: int = 4
-    drift: float = 4.0
+    drift: float = 0.0
 
     def made(self, folder: Path) -> Path:
         """`FOLDER/NAME/train` has the films, `FOLDER/NAME/test` is the other world's."""
@@ -66,5 +66,5 @@ class Narrated(Films):
         film.with_suffix(".json").write_text(json.dumps({"captions": said}), encoding="utf-8")
 
 
-NARRATED = Narrated(name="narrated", world=WORLD.world, counts=WORLD.counts)
-CALM = Narrated(name="narrated-calm", world=WORLD.world, counts=WORLD.counts, drift=0.0)
+NARRATED = Narrated(name="narrated", world=WORLD.world, counts=WORLD.counts, drift=8.0)
+CALM = Narrated(name="narrated-calm", world=WORLD.world, counts=WORLD.counts)

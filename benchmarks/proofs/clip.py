@@ -2,7 +2,7 @@
 
 from benchmarks.proof import Arm, Proof
 
-SMALL = {"steps": 400, "batch_size": 32, "lr": 8e-3, "frames": 1, "pixels": 64, "width": 32}
+SMALL = {"steps": 800, "batch_size": 32, "lr": 8e-3, "frames": 2, "pixels": 64, "width": 32}
 
 PROOF = Proof(
     family="contrast",

@@ -1,9 +1,9 @@
-"""MIL-NCE against InfoNCE on films whose narration is up to four seconds early or late, the same steps and encoders."""
+"""MIL-NCE against InfoNCE on films whose narration is up to eight seconds off, with the same steps and encoders."""
 
 from benchmarks.narrated import NARRATED
 from benchmarks.proof import Arm, Proof
 
-_SMALL = {"steps": 250, "batch_size": 32, "frames": 4, "pixels": 56, "width": 16, "lr": 5e-3}
+_SMALL = {"steps": 300, "batch_size": 32, "frames": 4, "pixels": 56, "width": 16, "lr": 5e-3}
 
 PROOF = Proof(
     family="contrast",
@@ -15,7 +15,6 @@ PROOF = Proof(
         Arm(name="bags of 4", recipe="mil_nce", arguments={**_SMALL, "captions": 4}),
         Arm(name="InfoNCE, 1 caption", recipe="info_nce_narrated", arguments={**_SMALL, "captions": 1}),
         Arm(name="NCE, 1 caption", recipe="mil_nce", arguments={**_SMALL, "captions": 1}),
-        Arm(name="InfoNCE, 4 captions", recipe="info_nce_narrated", arguments={**_SMALL, "captions": 4}),
     ),
     numbers=("retrieval/text.en-video/R@10", "retrieval/video-text.en/R@10"),
     says="a bag of captions is better than the nearest one where narration drifts",

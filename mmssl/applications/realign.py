@@ -1,5 +1,7 @@
 """A film with its sound earlier or later: the packets of its pictures and of its sound as they are, other times."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -50,8 +52,10 @@ def realign(path: str, out: Path, late: float) -> Realigned:
             if video is None or media.container.audio is None:
                 fault = Fault.NO_VIDEO if video is None else Fault.NO_AUDIO
                 raise MediaError(path, fault, "without picture and sound there is nothing to align")
+            if video.by_dts:
+                raise MediaError(path, Fault.BAD_TIMESTAMPS, "AVI stores no times of pictures; convert it to MP4 first")
             with av.open(str(unfinished), "w") as container:
-                written = _write(container, source, path, video, late, PLAYED[suffix])
+                written = _write(container, source, path, video, late, out)
         unfinished.rename(out)
     except OSError as error:  # of writing alone: what cannot be read is a MediaError already
         raise UsageError(f"{out}: cannot be written ({error.strerror}); give another place") from error
@@ -60,32 +64,27 @@ def realign(path: str, out: Path, late: float) -> Realigned:
     return written
 
 
-def _write(out: Any, source: Any, path: str, video: Track, late: float, played: frozenset[str] | None) -> Realigned:
-    picture = source.streams[video.index]
-    if picture.codec_context.codec.canonical_name not in out.supported_codecs:
-        codec = picture.codec_context.codec.canonical_name
-        raise UsageError(f"{out.name}: cannot hold pictures of {codec} as they are; give a file that ends in .mkv")
+def _write(out: Any, source: Any, path: str, video: Track, late: float, place: Path) -> Realigned:
+    picture, played = source.streams[video.index], PLAYED[place.suffix.lower()]
+    codec = picture.codec_context.codec.canonical_name
+    if codec not in out.supported_codecs:
+        raise UsageError(f"{place}: cannot hold pictures of {codec} as they are; give a file that ends in .mkv")
     copy = out.add_stream_from_template(picture)
     copy.disposition = picture.disposition
-    sounds: list[Copied | Encoded] = []
-    sources = []
-    for stream in source.streams.audio:
-        if stream.codec_context is None:
-            continue
-        own = opened(path, path)  # each is read at its own pace
-        sources.append(own)
-        codec = stream.codec_context.codec.canonical_name
-        fits = codec in out.supported_codecs and (played is None or codec in played)
-        moved = round((-video.zero - Fraction(late)) / stream.time_base)
-        mine = own.streams[stream.index]
-        sounds.append((Copied if fits else Encoded)(mine, _packets(own, mine, path), out, moved))
     shift, count = round(-video.zero / picture.time_base), 0
-    try:
+    with ExitStack() as stack:
+        sounds = [
+            _sound(
+                out, stack.enter_context(opened(path, path)), stream.index, path, video.zero + Fraction(late), played
+            )
+            for stream in source.streams.audio
+            if stream.codec_context is not None
+        ]
         for packet in _packets(source, picture, path):
             if packet.dts is None:
                 continue  # the empty packet at the end
             if packet.pts is None:
-                raise MediaError(path, Fault.BAD_TIMESTAMPS, "its pictures tell no times; convert it to MP4 first")
+                raise MediaError(path, Fault.BAD_TIMESTAMPS, "a picture tells no time; convert it to MP4 first")
             time = float(packet.dts * packet.time_base)
             packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, copy
             out.mux(packet)
@@ -94,13 +93,21 @@ def _write(out: Any, source: Any, path: str, video: Track, late: float, played: 
                 sound.upto(time)
         for sound in sounds:
             sound.upto(float("inf"))
-    finally:
-        for own in sources:
-            own.close()
     return Realigned(count, all(isinstance(sound, Copied) for sound in sounds))
 
 
-def _packets(source: Any, stream: Any, path: str) -> Any:
+def _sound(
+    out: Any, own: Any, index: int, path: str, earlier: Fraction, played: frozenset[str] | None
+) -> Copied | Encoded:
+    """A stream of sound on its way, from a container of its own, as each is read at its own pace."""
+    stream = own.streams[index]
+    codec = stream.codec_context.codec.canonical_name
+    fits = codec in out.supported_codecs and (played is None or codec in played)
+    shift = round(-earlier / stream.time_base)
+    return (Copied if fits else Encoded)(stream, _packets(own, stream, path), out, shift)
+
+
+def _packets(source: Any, stream: Any, path: str) -> Iterator[Any]:
     try:
         yield from source.demux(stream)
     except BROKEN as error:

@@ -18,7 +18,8 @@ from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Media, Reader
 from mmssl.errors import EvaluationError, Fault, MediaError, UsageError
 from mmssl.evaluate.offsets import answer, certainty, curve, finer
-from mmssl.evaluate.synchrony import CERTAIN, Synchronizer
+from mmssl.evaluate.sync_numbers import CERTAIN
+from mmssl.evaluate.synchrony import Synchronizer
 
 SHORTEST = 1.0  # s of picture and sound
 CHUNK = 4  # stretches of a film that are in memory at once
@@ -180,7 +181,9 @@ class Syncer:
             for number in range(len(mean)):
                 time = round(begin + (first + number) * step, 6)
                 if whole[number]:
-                    moments.append(Moment(time, float(found.steps[number]) * step, float(found.confidence[number])))
+                    moments.append(
+                        Moment(time, round(float(found.steps[number]) * step, 6), float(found.confidence[number]))
+                    )
                 else:
                     moments.append(Moment(time, None, None))
         return moments

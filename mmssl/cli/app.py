@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from mmssl import __version__
 from mmssl.cli.align import align
+from mmssl.cli.classify import classify
 from mmssl.cli.cluster import cluster
 from mmssl.cli.evaluate import evaluate
 from mmssl.cli.features import features
@@ -32,6 +33,7 @@ from mmssl.cli.sync import sync
 from mmssl.cli.synthesize import synthesize
 from mmssl.cli.terminal import PlainFormatter, warn
 from mmssl.cli.train import train
+from mmssl.cli.transfer import transfer
 from mmssl.errors import MmsslError
 
 
@@ -110,6 +112,8 @@ app.command(
 for _command in (
     quickstart,
     evaluate,
+    transfer,
+    classify,
     features,
     index,
     search,

@@ -18,7 +18,10 @@ UNKNOWN = "[unknown]"
 
 # Chinese and Japanese write no spaces, so each of their letters is a word: the ideographs of the basic plane with
 # extension A, of the supplementary planes, and the two kana.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
+_LETTER = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]"
+# Vowel signs of Hindi, Thai and others are marks, which `\w` leaves out: words would be cut at each of them.
+_MARKS = "".join(chr(code) for code in range(0x300, 0x2000) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+_WORD = re.compile(rf"{_LETTER}|[^\W_\u3040-\u30ff\u3400-\u9fff](?:[^\W_\u3040-\u30ff\u3400-\u9fff]|[{_MARKS}])*")
 
 
 class Tokenizer(Protocol):

@@ -7,15 +7,29 @@ from pathlib import Path
 from typing import Protocol
 
 from mmssl.data.recordings import Recording
-from mmssl.data.synthetic.truth import Truth
+from mmssl.data.synthetic.truth import Track, Truth
 from mmssl.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Late:
+    """What is seen at t is heard at t + offset.
+
+    Attributes:
+        offset: seconds.
+        period: seconds after which picture and sound repeat, so that they fit as well at whole multiples of it; None
+            where they do not.
+    """
+
+    offset: float
+    period: float | None = None
 
 
 class OffsetTruth(Protocol):
     """The true offsets of a data set."""
 
-    def __call__(self, recording: Recording) -> float | None:
-        """Seconds by which its sound is late: what is seen at t is heard at t + offset. None where it is not known."""
+    def __call__(self, recording: Recording) -> Late | None:
+        """By how much its sound is late; None where it is not known."""
         ...
 
 
@@ -23,12 +37,20 @@ class OffsetTruth(Protocol):
 class WorldOffset:
     """Of the synthetic world; any other recording is taken to be in synchrony."""
 
-    def __call__(self, recording: Recording) -> float | None:
+    def __call__(self, recording: Recording) -> Late | None:
         """None where the sound is another scene's or comes from outside the picture."""
         if "truth" not in recording.extra:
-            return 0.0
+            return Late(0.0)
         truth = Truth.from_json(recording.extra["truth"])
-        return truth.offset if truth.sounding else None
+        if not truth.sounding:
+            return None
+        alone = len(truth.sounding) == 1
+        return Late(truth.offset, _period(truth.sounding[0]) if alone else None)
+
+
+def _period(track: Track) -> float:
+    """Of what is seen and heard: what slides is struck at both ends of its way."""
+    return track.period / 2 if track.motion == "slide" else track.period
 
 
 @dataclass(frozen=True)
@@ -52,6 +74,7 @@ class OffsetFile:
         except (ValueError, KeyError, TypeError, csv.Error) as error:
             raise UsageError(f"{self.path}: not a CSV file with the columns file and offset ({error})") from error
 
-    def __call__(self, recording: Recording) -> float | None:
+    def __call__(self, recording: Recording) -> Late | None:
         """None for a recording that the file does not name."""
-        return self.offsets.get(recording.key.rsplit("/", 1)[-1])
+        offset = self.offsets.get(recording.key.rsplit("/", 1)[-1])
+        return None if offset is None else Late(offset)

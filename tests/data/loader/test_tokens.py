@@ -15,6 +15,8 @@ def test_words_of_many_scripts() -> None:
     assert words("Straße été") == ["strasse", "été"]
     assert words("が行く") == ["が", "行", "く"]
     assert words("abc红球def") == ["abc", "红", "球", "def"]
+    # Vowel signs are part of a word; a dotted letter may be two characters after NFKC.
+    assert [len(word) for word in words("एक आदमी गाड़ी चला रहा है")] == [2, 4, 5, 3, 3, 2]
     assert words("...") == []
 
 
