@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from mmssl.data.synthetic.motion.motion import Bar, Pose, Times
 from mmssl.data.synthetic.motion.striking import THICKNESS, Staged
 
+SMALLEST = 0.4  # of the radius
+
 
 @dataclass(frozen=True, kw_only=True)
 class Acting(Staged):
@@ -37,7 +39,7 @@ class Acting(Staged):
 
 @dataclass(frozen=True, kw_only=True)
 class Climb(Acting):
-    """Rises from a floor, turns upside down in the air, and rises on until it touches a ceiling."""
+    """Rises from a floor, growing, turns upside down in the air, and rises on until it touches a ceiling."""
 
     x: float
     floor: float  # height of the center at the begin
@@ -48,9 +50,9 @@ class Climb(Acting):
     name: ClassVar[str] = "climb"
 
     def pose(self, times: Times) -> Pose:
-        """Height and angle by phase."""
+        """Height, angle and size by phase."""
         y, angle = self.floor - self.height * self.way(times), self.tilt + np.pi * self.change(times)
-        return Pose(np.full_like(times, self.x), y, angle, np.ones_like(times))
+        return Pose(np.full_like(times, self.x), y, angle, SMALLEST + (1 - SMALLEST) * self.phase(times))
 
     def bars(self) -> tuple[Bar, ...]:
         """Floor and ceiling."""
@@ -61,7 +63,7 @@ class Climb(Acting):
 
 @dataclass(frozen=True, kw_only=True)
 class Cross(Acting):
-    """Leaves a wall on the left, shrinks halfway, and goes on until it touches a wall on the right."""
+    """Goes from a wall on the left, shrinking, rests halfway, and goes on until it touches a wall on the right."""
 
     left: float  # of the center, at the begin
     right: float  # of the center, at the end
@@ -70,11 +72,10 @@ class Cross(Acting):
     beyond_right: float  # from the center at the end to the wall
     wall: float  # length
     name: ClassVar[str] = "cross"
-    smallest: ClassVar[float] = 0.6  # of the radius
 
     def pose(self, times: Times) -> Pose:
         """Place and size by phase."""
-        x, scale = self.left + (self.right - self.left) * self.way(times), 1 - (1 - self.smallest) * self.change(times)
+        x, scale = self.left + (self.right - self.left) * self.way(times), 1 - (1 - SMALLEST) * self.phase(times)
         return Pose(x, np.full_like(times, self.y), np.full_like(times, self.tilt), scale)
 
     def bars(self) -> tuple[Bar, ...]:
