@@ -17,7 +17,7 @@ def test_it_stays_in_the_picture(name: str) -> None:
     for kind in KINDS:
         radius = float(rng.uniform(0.1, 0.18))
         pose = place(name, rng, kind, radius, 4.0).pose(TIMES)
-        left, top, right, bottom = extent(kind, pose.angle)
+        left, top, right, bottom = (pose.scale * side for side in extent(kind, pose.angle))
         assert min((pose.x + radius * left).min(), (pose.y + radius * top).min()) > -0.02
         assert max((pose.x + radius * right).max(), (pose.y + radius * bottom).max()) < 1.02
         steps = np.hypot(np.diff(pose.x), np.diff(pose.y)) * 100
