@@ -44,7 +44,7 @@ def key_moments(recording: Recording) -> Floats | None:
     if truth.action not in ACTING:
         return None
     phase, times = np.array(truth.objects[truth.main].phase), np.array(truth.frame_times)
-    begin, end = np.flatnonzero(phase == 0)[-1], min(np.searchsorted(phase, 1.0), len(phase) - 1)
+    begin, end = int(np.flatnonzero(phase == 0)[-1]), min(int(np.searchsorted(phase, 1.0)), len(phase) - 1)
     return np.array([times[begin], *np.interp(Acting.stages, phase, times), times[end]])
 
 
