@@ -43,9 +43,9 @@ def key_moments(recording: Recording) -> Floats | None:
     truth = Truth.from_json(recording.extra["truth"])
     if truth.action not in ACTING:
         return None
-    main, times = truth.objects[truth.main], np.array(truth.frame_times)
-    begin = times[np.flatnonzero(np.array(main.phase) == 0)[-1]]
-    return np.array([begin, *np.interp(Acting.stages, main.phase, times), main.events[-1]])
+    phase, times = np.array(truth.objects[truth.main].phase), np.array(truth.frame_times)
+    begin, end = int(np.flatnonzero(phase == 0)[-1]), min(int(np.searchsorted(phase, 1.0)), len(phase) - 1)
+    return np.array([times[begin], *np.interp(Acting.stages, phase, times), times[end]])
 
 
 @dataclass(frozen=True)

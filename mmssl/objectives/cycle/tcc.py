@@ -3,9 +3,10 @@
 Dwibedi, Aytar, Tompson, Sermanet and Zisserman 2019, "Temporal Cycle-Consistency Learning" (CVPR), section 3; numbers
 of the authors' code.
 
-Departures: where a film ends before its clip, the still end is in neither softmax; dropout is drawn from the clip's
-seed; the last layer has no bias, which no distance could see; films of one action are those of one label (`PerLabel`
-puts several into a batch), and films without labels are all of one action.
+Departures: where a film ends before its clip, the still end is in neither softmax; dropout takes one mask for all
+frames of a clip, as a frame would come home by a mask of its own; the last layer has no bias, which no distance could
+see; films of one action are those of one label (`PerLabel` puts several into a batch), and films without labels are
+all of one action.
 """
 
 from dataclasses import dataclass
@@ -96,8 +97,8 @@ class FrameHead(nn.Module):
     def _dropped(self, x: Tensor, seeds: Tensor | None, number: int) -> Tensor:
         if seeds is None or not self.dropout:
             return x
-        kept = draws.uniform(seeds, _DROPOUT + number, x[0].numel()).reshape(x.shape) >= self.dropout
-        return x * kept / (1 - self.dropout)
+        kept = draws.uniform(seeds, _DROPOUT + number, x.shape[2]) >= self.dropout
+        return x * kept.unsqueeze(1) / (1 - self.dropout)
 
 
 class TCC(Objective):

@@ -17,7 +17,7 @@ def test_it_stays_in_the_picture(name: str) -> None:
     for kind in KINDS:
         radius = float(rng.uniform(0.1, 0.18))
         pose = place(name, rng, kind, radius, 4.0).pose(TIMES)
-        left, top, right, bottom = extent(kind, pose.angle)
+        left, top, right, bottom = (pose.scale * side for side in extent(kind, pose.angle))
         assert min((pose.x + radius * left).min(), (pose.y + radius * top).min()) > -0.02
         assert max((pose.x + radius * right).max(), (pose.y + radius * bottom).max()) < 1.02
         steps = np.hypot(np.diff(pose.x), np.diff(pose.y)) * 100
@@ -78,9 +78,8 @@ def test_an_action_is_done_once_and_ends_with_a_touch(name: str) -> None:
         phase, pose = motion.phase(TIMES), motion.pose(TIMES)
         assert (np.diff(phase) >= 0).all()
         assert (phase[0], phase[-1]) == (0.0, 1.0)
-        (time,) = motion.events(0.0, 4.0)
-        assert motion.phase(np.array([time - 0.02, time])) == pytest.approx([0.99, 1.0], abs=0.02)
-        at = motion.pose(np.array([time]))
+        assert (motion.loudness(TIMES) == 0.04 + 0.96 * phase).all()
+        at = motion.pose(np.array([motion.delay + motion.period]))
         gaps = [_gap(kind, 0.14 * at.scale[0], at.angle[0], at.x[0], at.y[0], bar) for bar in motion.bars()]
         assert min(gaps) == pytest.approx(0, abs=0.003)
         # Every moment of it looks like no other.

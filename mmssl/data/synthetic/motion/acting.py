@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 from mmssl.data.synthetic.motion.motion import Bar, Pose, Times
 from mmssl.data.synthetic.motion.striking import THICKNESS, Staged
 
+SMALLEST = 0.4  # of the radius
+
 
 @dataclass(frozen=True, kw_only=True)
 class Acting(Staged):
     """Nothing moves before `delay` nor after `delay + period`; on the way it goes, changes in place, and goes on."""
 
     stages: ClassVar[tuple[float, ...]] = (0.35, 0.65)
-    contacts: ClassVar[tuple[float, ...]] = (1.0,)
 
     def turn(self, times: Times) -> Times:
         """`[T]` share of the action's time that has passed, in [0, 1]."""
         return np.clip((times - self.delay) / self.period, 0.0, 1.0)
 
-    def events(self, start: float, end: float) -> Times:
-        """Each contact once."""
-        found = self.delay + np.array([self.moment(contact) for contact in self.contacts]) * self.period
-        return found[(found >= start) & (found < end)]
+    def loudness(self, times: Times) -> Times:
+        """Ever louder, as it goes."""
+        return 0.04 + 0.96 * self.phase(times)
 
     def way(self, times: Times) -> Times:
         """`[T]` share of the way that is gone, in [0, 1]."""
@@ -39,20 +39,20 @@ class Acting(Staged):
 
 @dataclass(frozen=True, kw_only=True)
 class Climb(Acting):
-    """Rises from a floor, turns upside down in the air, and rises on until it strikes a ceiling."""
+    """Rises from a floor, growing, turns upside down in the air, and rises on until it touches a ceiling."""
 
     x: float
     floor: float  # height of the center at the begin
-    height: float  # from there to its height at contact
+    height: float  # from there to its height at the end
     below: float  # of the floor, below the center at the begin
-    above: float  # of the ceiling, above the center at contact
+    above: float  # of the ceiling, above the center at the end
     width: float  # of both
     name: ClassVar[str] = "climb"
 
     def pose(self, times: Times) -> Pose:
-        """Height and angle by phase."""
+        """Height, angle and size by phase."""
         y, angle = self.floor - self.height * self.way(times), self.tilt + np.pi * self.change(times)
-        return Pose(np.full_like(times, self.x), y, angle, np.ones_like(times))
+        return Pose(np.full_like(times, self.x), y, angle, SMALLEST + (1 - SMALLEST) * self.phase(times))
 
     def bars(self) -> tuple[Bar, ...]:
         """Floor and ceiling."""
@@ -63,20 +63,19 @@ class Climb(Acting):
 
 @dataclass(frozen=True, kw_only=True)
 class Cross(Acting):
-    """Leaves a wall on the left, shrinks halfway, and goes on until it strikes a wall on the right."""
+    """Goes from a wall on the left, shrinking, rests halfway, and goes on until it touches a wall on the right."""
 
     left: float  # of the center, at the begin
-    right: float  # of the center, at contact
+    right: float  # of the center, at the end
     y: float
     beyond_left: float  # from the center at the begin to the wall
-    beyond_right: float  # from the center at contact to the wall
+    beyond_right: float  # from the center at the end to the wall
     wall: float  # length
     name: ClassVar[str] = "cross"
-    smallest: ClassVar[float] = 0.6  # of the radius
 
     def pose(self, times: Times) -> Pose:
         """Place and size by phase."""
-        x, scale = self.left + (self.right - self.left) * self.way(times), 1 - (1 - self.smallest) * self.change(times)
+        x, scale = self.left + (self.right - self.left) * self.way(times), 1 - (1 - SMALLEST) * self.phase(times)
         return Pose(x, np.full_like(times, self.y), np.full_like(times, self.tilt), scale)
 
     def bars(self) -> tuple[Bar, ...]:

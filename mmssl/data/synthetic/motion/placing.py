@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mmssl.data.synthetic.motion.acting import Climb, Cross
+from mmssl.data.synthetic.motion.acting import SMALLEST, Climb, Cross
 from mmssl.data.synthetic.motion.humming import Orbit, Pulse, Spin
 from mmssl.data.synthetic.motion.motion import Motion
 from mmssl.data.synthetic.motion.silent import Drift, Rest
@@ -113,7 +113,8 @@ def _once(rng: np.random.Generator, seconds: float) -> dict[str, Any]:
 
 def _climb(rng: np.random.Generator, kind: str, radius: float, seconds: float) -> Motion:
     action = _once(rng, seconds)
-    below, above = radius * reach(kind, action["tilt"], DOWN), radius * reach(kind, action["tilt"] + np.pi, UP)
+    below = SMALLEST * radius * reach(kind, action["tilt"], DOWN)
+    above = radius * reach(kind, action["tilt"] + np.pi, UP)
     height = min(float(rng.uniform(0.25, 0.45)), 1 - below - above - 2 * THICKNESS)
     floor = _between(rng, above + THICKNESS + height, 1 - below - THICKNESS)
     x = _between(rng, radius, 1 - radius)
@@ -123,7 +124,7 @@ def _climb(rng: np.random.Generator, kind: str, radius: float, seconds: float) -
 def _cross(rng: np.random.Generator, kind: str, radius: float, seconds: float) -> Motion:
     action = _once(rng, seconds)
     left, right = (radius * reach(kind, action["tilt"], direction) for direction in (LEFT, RIGHT))
-    right *= Cross.smallest
+    right *= SMALLEST
     span = min(float(rng.uniform(0.25, 0.45)), 1 - left - right - 2 * THICKNESS)
     x, y = _between(rng, left + THICKNESS, 1 - right - THICKNESS - span), _between(rng, radius, 1 - radius)
     return Cross(**action, left=x, right=x + span, y=y, beyond_left=left, beyond_right=right, wall=2.2 * radius)
