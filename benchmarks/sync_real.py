@@ -1,6 +1,6 @@
 """Offsets of real films after a few minutes of training on a quarter of an hour of them, those learnt from and others.
 
-python -m benchmarks.sync_real --real ../shared/realdata --folder /tmp/real [--steps 120]
+python -m benchmarks.sync_real --real ../shared/realdata --folder /tmp/real [--steps 80]
 
 The films are packed with small pictures first (their times stay), and every fourth of those that are long enough is
 kept from training. Each is then looked at as it is, taken to be in synchrony, and moved by known times (`evaluate/
@@ -126,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", type=Path, required=True, help="folder with av/ and annotations/")
     parser.add_argument("--folder", type=Path, required=True, help="for small films and the run")
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--recipe", default="perfect_match")
     args = parser.parse_args()
     torch.set_num_threads(1)

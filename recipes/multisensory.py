@@ -4,7 +4,7 @@ mmssl train recipes/multisensory.py --data audioset.csv --out runs/multi; mmssl 
 
 Owens and Efros 2018. The paper's: the network, 125 frames at 29.97 a second out of 10.1 s, shifted sound overlaps by at
 most 60 frames. Ours: mono sound, AdamW with a cosine, bf16. Its first stage, a quarter of the frames, is `--fps 7.5`.
-On the synthetic world, `--small --pixels 32 --seconds 3.6 --part 2 --fps 25`: the table of proofs.
+On the synthetic world, `--small --pixels 32 --seconds 3.6 --part 2 --fps 12.5`: the table of proofs.
 """
 
 from mmssl.data.clips import Clips
@@ -12,7 +12,7 @@ from mmssl.encoders.audio_resnet import AudioResNet
 from mmssl.encoders.multisensory import MultisensoryAudio, MultisensoryVideo
 from mmssl.encoders.video_windows import VideoWindows
 from mmssl.modules.front_ends import log_mel
-from mmssl.modules.fused_tower import FusedTower
+from mmssl.modules.fused_tower import FusedTower, batch_norm_3d
 from mmssl.modules.resnet import Stem
 from mmssl.objectives.synchrony.multisensory import Multisensory
 from mmssl.run import Optimization, Run
@@ -64,7 +64,7 @@ def recipe(
         objective=Multisensory(
             video=video,
             audio=audio,
-            fusion=FusedTower(video.dim, audio.dim),
+            fusion=FusedTower(video.dim, audio.dim, norm=batch_norm_3d),
             seconds=part,
             gap=part * 65 / 125,
             step=1 / fps,

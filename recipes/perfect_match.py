@@ -3,8 +3,9 @@
 mmssl train recipes/perfect_match.py --data voxceleb.csv --out runs/match; mmssl sync runs/match clip.mp4
 
 Chung, Chung and Kang 2019. The paper's: SyncNet's towers, one over the distance as logit. Ours: all windows of a clip
-instead of drawn ones, AdamW with a cosine, bf16. On the synthetic world, `--small` with `--pixels 32 --seconds 3.6`:
-see the table of proofs.
+instead of drawn ones, AdamW with a cosine, bf16. Measured on the synthetic world, `--small --cosine --pixels 32
+--seconds 3.6 --steps 240 --batch-size 16 --lr 4e-3` (3.5 CPU minutes), 100 held-out clips, shifts of up to 0.6 s, all
+windows: within one frame 0.82 as they are, 0.74 with the sound moved; what repeats allows 0.84 and 0.75.
 """
 
 from mmssl.data.clips import Clips

@@ -4,7 +4,7 @@ mmssl train recipes/sync_net.py --data lrs.csv --out runs/sync; mmssl sync runs/
 
 Chung and Zisserman 2016. The paper's: towers, 13 cepstra, contrastive loss of the distance. Ours: whole pictures of 224
 pixels as in the released network, all negatives of a clip, AdamW with a cosine, bf16; the paper's margin is not known
-to us. On the synthetic world, `--small --pixels 32 --seconds 3.6`: see the table of proofs.
+to us. On the synthetic world, `--small --pixels 32 --seconds 3.6`: the table of proofs.
 """
 
 from mmssl.data.clips import Clips

@@ -2,7 +2,7 @@
 
 from benchmarks.proof import Arm, Proof
 
-SMALL = {"steps": 200, "batch_size": 32, "lr": 2e-3, "seconds": 3.6, "pixels": 32, "width": 8}
+SMALL = {"steps": 300, "batch_size": 32, "lr": 2e-3, "seconds": 3.6, "pixels": 32, "width": 8}
 
 PROOF = Proof(
     family="synchrony",

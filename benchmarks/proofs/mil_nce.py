@@ -3,7 +3,7 @@
 from benchmarks.narrated import NARRATED
 from benchmarks.proof import Arm, Proof
 
-_SMALL = {"steps": 400, "batch_size": 32, "frames": 4, "pixels": 56, "width": 16, "lr": 5e-3}
+_SMALL = {"steps": 300, "batch_size": 32, "frames": 4, "pixels": 56, "width": 16, "lr": 5e-3}
 
 PROOF = Proof(
     family="contrast",

@@ -1,4 +1,4 @@
-"""MMP on captions in six languages, against its inter-modal loss alone and against English alone."""
+"""MMP on captions in six languages, against English alone."""
 
 from benchmarks.proof import Arm, Proof
 from mmssl.training.recipe import Argument
@@ -13,7 +13,6 @@ PROOF = Proof(
     hook="after_step",
     arms=(
         Arm(name="mmp", recipe="mmp", arguments=_SMALL),
-        Arm(name="inter-modal alone", recipe="mmp", arguments={**_SMALL, "weight": 0.0}),
         Arm(name="English alone", recipe="mmp", arguments={**_SMALL, "weight": 0.0, "language": "en", "captions": 1}),
     ),
     numbers=("retrieval/text.en-video/R@10", "retrieval/text.average_but_en-video/R@10"),

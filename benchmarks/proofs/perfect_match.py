@@ -1,4 +1,7 @@
-"""Perfect Match: both logits, and what an untrained network finds."""
+"""Perfect Match: both logits, and what an untrained network finds.
+
+What repeats bounds all numbers of offsets on this world: `python -m benchmarks.sync_ceiling WORLD/test`.
+"""
 
 from benchmarks.proof import Arm, Proof
 
@@ -15,6 +18,11 @@ PROOF = Proof(
         Arm(name="one over the distance", recipe="perfect_match", arguments=SMALL),
         Arm(name="untrained", recipe="perfect_match", arguments=SMALL, trained=False),
     ),
-    numbers=("synchrony/as-it-is/Acc@+-1/10", "synchrony/as-it-is/Acc@+-1/all", "synchrony/shifted/Acc@+-1/all"),
+    numbers=(
+        "synchrony/as-it-is/Acc@+-1/10",
+        "synchrony/as-it-is/Acc@+-1/all",
+        "synchrony/shifted/Acc@+-1/all",
+        "synchrony/as-it-is/AUC",
+    ),
     says="the sound of the same instant is told from that of others of its clip, and by how much it was moved",
 )

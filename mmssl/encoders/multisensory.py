@@ -8,14 +8,9 @@ from torch.nn import functional
 from mmssl.batch import Modality
 from mmssl.encoder import Encoder
 from mmssl.modules.front_ends_phase import multisensory
-from mmssl.modules.fused_tower import ResidualBlock3d
+from mmssl.modules.fused_tower import ResidualBlock3d, batch_norm_3d
 from mmssl.modules.normalize import CENTERED, PixelNorm
 from mmssl.modules.resnet import Norm
-
-
-def batch_norm_3d(channels: int) -> nn.Module:
-    """Statistics over the batch."""
-    return nn.BatchNorm3d(channels)
 
 
 class MultisensoryVideo(Encoder):

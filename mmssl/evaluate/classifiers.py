@@ -133,8 +133,8 @@ def linear_svm(*grid: float) -> Swept:
     Args:
         grid: values of C, ascending; 1e-5 to 1e1 if none is given.
     """
-    make = lambda value: LinearSVC(C=value, max_iter=2000, random_state=0)  # noqa: E731
-    return Swept("svm", grid or tuple(10.0**power for power in range(-5, 2)), make, _margins)
+    values = grid or tuple(10.0**power for power in range(-5, 2))
+    return Swept("svm", values, lambda value: LinearSVC(C=value, max_iter=2000, random_state=0), _margins)
 
 
 def linear_probe(*grid: float) -> Swept:
@@ -143,15 +143,15 @@ def linear_probe(*grid: float) -> Swept:
     Args:
         grid: values of C, ascending; 1e-5 to 1e2 if none is given.
     """
-    make = lambda value: LogisticRegression(C=value, max_iter=500)  # noqa: E731
-    return Swept("linear", grid or tuple(10.0**power for power in range(-5, 3)), make, _probabilities)
+    values = grid or tuple(10.0**power for power in range(-5, 3))
+    return Swept("linear", values, lambda value: LogisticRegression(C=value, max_iter=500), _probabilities)
 
 
 @dataclass(frozen=True)
 class NearestNeighbors:
     """The k most similar windows by cosine vote with exp(cosine / temperature) (Wu et al. 2018, NPID).
 
-    Fewer examples than k vote all. Of equal votes the first class wins, whatever the order of the examples.
+    Fewer examples than k vote all. Of equal votes the first class wins.
 
     Attributes:
         k: neighbors.

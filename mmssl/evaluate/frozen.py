@@ -90,15 +90,8 @@ def alone(clips: Clips, modality: Modality, windows: int) -> Clips:
     """
     if modality not in clips.modalities:
         raise UsageError(f"the clips to evaluate ask for no {modality}; set it in their Clips")
-    return replace(
-        clips,
-        frames=clips.frames if modality == "video" else 0,
-        sample_rate=clips.sample_rate if modality == "audio" else 0,
-        captions=1 if modality == "text" else 0,
-        window=EvenWindows(1 if modality == "text" else windows),
-        require=(modality,),
-        synchronous=False,
-    )
+    window = EvenWindows(1 if modality == "text" else windows)
+    return replace(clips.only(modality), window=window, require=(modality,), synchronous=False)
 
 
 @torch.no_grad()

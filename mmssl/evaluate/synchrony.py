@@ -139,7 +139,9 @@ class Synchrony:
             bad = there & (distances.isinf().flatten(1).any(1) | distances.isnan().flatten(1).all(1))
             if bad.any():
                 named = named_rows(bad, clips.keys)
-                raise EvaluationError(f"synchrony: distances are infinite or not there{named}; look at the training")
+                raise EvaluationError(
+                    f"synchrony: no finite distances{named}; look at the training, or give longer clips"
+                )
             true = ((offset + shift) / step).round()
             kept = there & (true.abs() <= reach)
             return Volumes(distances[kept], true[kept].long(), period[kept] / step, clips.index.cpu()[kept])

@@ -9,6 +9,11 @@ from torch.nn import functional
 from mmssl.modules.resnet import Norm, group_norm
 
 
+def batch_norm_3d(channels: int) -> nn.Module:
+    """Statistics over the batch, of `[N, C, T, h, w]`."""
+    return nn.BatchNorm3d(channels)
+
+
 class ResidualBlock3d(nn.Module):
     """Two 3 x 3 x 3 convolutions beside a shortcut: `[N, I, T, h, w]` to `[N, O, T / s, h / s, w / s]`."""
 
@@ -42,14 +47,16 @@ class FusedTower(nn.Module):
         video: Dv; 64 in the paper, all other widths follow from it.
         audio: Da.
         strides: of the three stages; the paper's map is finer with 1 in the last.
-        norm: channels to a norm layer. Departure: groups of channels by default, as a batch's moments would be those
-            of one process; the paper keeps moving moments.
+        norm: channels to a norm layer, over `[N, C, T, h, w]`. The paper's is over the batch, `batch_norm_3d`; groups
+            of channels, the default, do not depend on how many processes there are, but learn this task slower.
     """
 
     def __init__(self, video: int, audio: int, strides: Sequence[int] = (1, 2, 2), norm: Norm = group_norm) -> None:
         super().__init__()
         self.width = video
-        self.hear = nn.Sequential(nn.Conv1d(audio, 2 * video, 3, 1, 1, bias=False), norm(2 * video), nn.ReLU())
+        self.hear = nn.Sequential(
+            nn.Conv3d(audio, 2 * video, (3, 1, 1), 1, (1, 0, 0), bias=False), norm(2 * video), nn.ReLU(inplace=True)
+        )
         self.mix = nn.Sequential(
             nn.Conv3d(3 * video, 8 * video, 1, bias=False),
             norm(8 * video),
@@ -72,8 +79,9 @@ class FusedTower(nn.Module):
     def forward(self, video: Tensor, sound: Tensor) -> Tensor:
         """`[N, T', H', W']` logits of "this sound is of this moment"."""
         seen = video.movedim(-1, 1)
-        heard = self.hear(functional.adaptive_max_pool1d(sound.mean(2).transpose(1, 2), seen.shape[2]))
-        both = torch.cat([seen, heard[..., None, None].expand(-1, -1, -1, *seen.shape[3:])], dim=1)
+        rate = functional.adaptive_max_pool1d(sound.mean(2).transpose(1, 2), seen.shape[2])
+        heard = self.hear(rate[..., None, None])
+        both = torch.cat([seen, heard.expand(-1, -1, -1, *seen.shape[3:])], dim=1)
         short = torch.cat([both[:, : self.width], both[:, -self.width :]], dim=1)
         logits: Tensor = self.answer(self.blocks(functional.relu(self.mix(both) + short)))
         return logits.squeeze(1).float()

@@ -64,6 +64,18 @@ def test_command(tiny_model: Model, labelled: Path, tmp_path: Path, monkeypatch:
         assert numbers["probe/video/encoder/knn-1/accuracy"] == 1
 
 
+def test_words_are_probed_where_they_are_asked_for(
+    tiny_model: Model, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
+    words = ["--fold", "fold", "--modalities", "text", "--workers", "0", "--json", str(tmp_path / "n.json")]
+    told = CliRunner().invoke(app, ["transfer", str(tmp_path), str(labelled), *words])
+    assert told.exit_code == 0, told.output
+    numbers = json.loads((tmp_path / "n.json").read_text())["numbers"]
+    assert numbers["probe/text/encoder/svm/accuracy"] == 1  # "red ball" or "rot"
+    assert not any(name.startswith("probe/video") for name in numbers)
+
+
 def test_command_refuses(tiny_model: Model, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
     for words, said in (([], "--train"), (["--fold", "place"], "has no fold")):
