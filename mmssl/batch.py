@@ -25,6 +25,7 @@ class Batch:
     text: Tensor  # [B, C, L] int64 token ids of C candidate captions; -1 is padding, as vocabularies disagree on theirs
     index: Tensor  # [B] int64, number of the recording in its data set
     group: Tensor  # [B] int64, recordings of one origin share it: never each other's negatives
+    label: Tensor  # [B] int64, recordings of one label share it, also those that have none
     seed: Tensor  # [B] int64, from (seed, step, position); all randomness of a sample is drawn from it (modules/draws)
     start: Tensor  # [B] float64, seconds into the recording
     video_times: Tensor  # [B, T] float64, true presentation time of each frame, seconds into the recording

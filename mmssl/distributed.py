@@ -44,6 +44,17 @@ def gather(rows: Tensor) -> Tensor:
     return gathered
 
 
+def of_first(tensor: Tensor) -> Tensor:
+    """Process 0's tensor on all; those of the others only say type, device and number of axes."""
+    if world() == 1:
+        return tensor
+    shape = torch.tensor(tensor.shape, device=tensor.device)
+    distributed.broadcast(shape, 0)
+    sent = tensor.contiguous() if rank() == 0 else tensor.new_empty(shape.tolist())
+    distributed.broadcast(sent, 0)
+    return sent
+
+
 def pass_on(*tensors: Tensor) -> Callable[[], tuple[Tensor, ...]]:
     """Begin to send tensors to the next process of the ring, and to receive those of the one before.
 
@@ -82,3 +93,10 @@ def share(keep: Tensor) -> Tensor:
 def mean(values: Tensor, keep: Tensor) -> Tensor:
     """From `[B]` and `[B]` bool a share whose mean over processes is the mean of all kept rows, few or many on each."""
     return values.masked_fill(~keep, 0).sum() * share(keep).to(values.dtype)
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """From `[B]` and `[B]` weights a share whose mean over processes is the weighted mean of all; 0 if all weigh 0."""
+    total = gather(weights.sum().reshape(1)).sum()
+    mine = (values.masked_fill(weights == 0, 0) * weights).sum()
+    return mine * world() / total.clamp(min=torch.finfo(total.dtype).tiny)

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from mmssl.batch import Batch, Modality
 from mmssl.encoder import Encoder
+from mmssl.errors import UsageError
 
 Terms = dict[str, Tensor]  # scalars to log, detached
 
@@ -44,7 +45,10 @@ class Objective(nn.Module):
         """Moving teachers and schedules, after each optimizer step; progress runs from 0 to 1."""
 
     def refresh(self, batches: Iterable[Batch]) -> None:
-        """All training clips in order, before the first step and every `refresh_every`; clustering."""
+        """All training clips in order, before the first step and every `refresh_every`; clustering.
+
+        A parameter that it writes begins anew: the optimizer forgets its moments, and averages start from it.
+        """
 
     def units(self) -> list[nn.Module]:
         """Parts that may be recomputed or sharded one by one: those of its encoders."""
@@ -71,12 +75,26 @@ class Objective(nn.Module):
         return {m: functional.normalize(self.features(batch, m)[0].float(), dim=-1) for m in present}
 
     def pair_scores(self, batch: Batch) -> Tensor:
-        """`[B, B]`, higher where video (rows) and audio (columns) correspond more; the cosine unless overridden."""
+        """`[B, B]`, higher where video (rows) and audio (columns) correspond more; the cosine unless overridden.
+
+        Raises:
+            UsageError: their spaces are not comparable, and nothing else scores them.
+        """
+        self._demand_one_space()
         embeddings = self.embed(batch)
         return embeddings["video"] @ embeddings["audio"].T
 
     def heat(self, batch: Batch) -> Tensor:
-        """`[B, T', H', W']`, higher at places of the video that go with the clip's own sound; the cosine by default."""
+        """`[B, T', H', W']`, higher at places of the video that go with the clip's own sound; the cosine by default.
+
+        Raises:
+            UsageError: as of `pair_scores`.
+        """
+        self._demand_one_space()
         sound = self.embed(Batch(audio=batch.audio))["audio"]
         places = functional.normalize(self.features(batch, "video")[0].float(), dim=-1)
         return torch.einsum("b...e,be->b...", places, sound)
+
+    def _demand_one_space(self) -> None:
+        if not self.comparable:
+            raise UsageError(f"{type(self).__name__} does not put picture and sound into one space to compare them in")

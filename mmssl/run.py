@@ -76,6 +76,11 @@ class Run:
         _demand(0 < self.skip_limit <= 1, f"skip_limit is {self.skip_limit}; it is a share above 0, up to 1")
         plan = self.optimization
         _demand(not (self.shard and plan.chunk), "shard and chunk do not go together; leave one out")
+        # Features are asked for outside the objective's forward pass, where its own weights are not gathered.
+        _demand(
+            not (self.shard and self.objective.refresh_every),
+            "shard and an objective that refreshes do not go together",
+        )
         _demand(not (self.recompute and plan.compile), "compile decides itself what to keep; leave recompute out")
         if self.objective.synchronous:
             self.data.demand_synchrony("the objective needs clips that are")

@@ -3,14 +3,14 @@
 mmssl train recipes/clip.py --data "msrvtt/train-*.tar" --held-out "msrvtt/test-*.tar" --out runs/clip
 
 Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision". The paper's: loss,
-temperature and its bound, a random square crop as the only augmentation. The paper's own towers are in
-`recipes/clip_frames.py`. The defaults are meant for a GPU and were not run; what the small form reaches on the
-synthetic world is in `benchmarks/proofs/clip.py`.
+temperature and its bound, a random square crop as the only augmentation; the words here have no order. The paper's own
+towers are in `recipes/clip_frames.py`. The defaults are meant for a GPU and were not run; what the small form reaches
+on the synthetic world is in `benchmarks/proofs/clip.py`.
 """
 
 from mmssl.data.clips import Clips
 from mmssl.data.hashing import HashTokenizer
-from mmssl.encoders.text_transformer import TextTransformer
+from mmssl.encoders.text_words import TextMean
 from mmssl.encoders.video_small import VideoSmall
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.modules.augment import VideoAugment
@@ -27,7 +27,6 @@ def recipe(
     frames: int = 8,
     pixels: int = 96,
     width: int = 64,
-    depth: int = 4,
     seed: int = 0,
 ) -> Run:
     """The experiment.
@@ -41,7 +40,6 @@ def recipe(
         frames: pictures a clip, spread over its 2 s.
         pixels: height and width of a picture.
         width: channels of the first stage of the picture's network; four times as many features of a word.
-        depth: blocks of the text's transformer.
         seed: of weights, order and windows.
     """
     tokenizer = HashTokenizer(16_384)
@@ -60,7 +58,7 @@ def recipe(
         data=clips,
         objective=CLIP(
             video=VideoSmall(channels=(width, 2 * width, 3 * width)),
-            text=TextTransformer(tokenizer.size, 4 * width, depth),
+            text=TextMean(tokenizer.size, 4 * width),
             dim=4 * width,
             augment=VideoAugment(pixels, (0.7, 1.0), (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0),  # crops alone
         ),

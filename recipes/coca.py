@@ -25,8 +25,8 @@ def recipe(
     steps: int = 20_000,
     batch_size: int = 256,
     lr: float = 1e-3,
+    frames: int = 4,
     pixels: int = 96,
-    width: int = 64,
     dim: int = 512,
     seed: int = 0,
 ) -> Run:
@@ -39,16 +39,17 @@ def recipe(
         steps: optimizer steps.
         batch_size: clips a step; each clip's negatives are all the others.
         lr: highest learning rate.
+        frames: pictures a clip, spread over its 2 s.
         pixels: height and width of a picture.
-        width: channels of the first stage of the picture's network.
-        dim: features of a word and of the shared space; each half has a block for 128 of them.
+        dim: features of a word and of the shared space, a quarter as many channels of the first stage of the picture's
+            network; each half has a block for 128 of them.
         seed: of weights, order and windows.
     """
     tokenizer, depth = HashTokenizer(4096), max(1, dim // 128)
     clips = Clips(
         source=data,
         seconds=2.0,
-        frames=4,
+        frames=frames,
         pixels=pixels,
         sample_rate=0,
         captions=4,
@@ -59,7 +60,7 @@ def recipe(
     return Run(
         data=clips,
         objective=CoCa(
-            video=VideoBlank(width) if blind else VideoSmall(channels=(width, 2 * width, 3 * width)),
+            video=VideoBlank(dim) if blind else VideoSmall(channels=(dim // 4, dim // 2, dim * 3 // 4)),
             text=TextCausal(tokenizer.size, dim, depth),
             vocabulary=tokenizer.size,
             dim=dim,

@@ -30,7 +30,7 @@ def recipe(
     steps: int = 300,
     batch_size: int = 32,
     lr: float = 3e-3,
-    pixels: int = 64,
+    frames: int = 4,
     seed: int = 0,
 ) -> Run:
     """The experiment.
@@ -44,15 +44,15 @@ def recipe(
         steps: optimizer steps.
         batch_size: clips a step; each clip's negatives are all the others.
         lr: highest learning rate.
-        pixels: height and width of a picture.
+        frames: pictures a clip, of 64 x 64 pixels.
         seed: of weights, order and windows.
     """
     tokenizer, policies = HashTokenizer(4096), towers(letters)
     clips = Clips(
         source=data,
         seconds=2.0,
-        frames=4,
-        pixels=pixels,
+        frames=frames,
+        pixels=64,
         sample_rate=0,
         captions=4,
         words=24,

@@ -3,7 +3,7 @@
 python -m benchmarks.proofs NAME [NAME ...] --worlds DIR      train, measure, write results/proofs/NAME.json
 python -m benchmarks.proofs NAME --arm ARM                    one arm, to try; nothing is written
 python -m benchmarks.proofs NAME --real ../shared/realdata/av two steps of its first arm on real clips
-python -m benchmarks.proofs --table                           the table of all results, in Markdown
+python -m benchmarks.proofs --table                           one line an objective; all arms go to results/proofs.md
 
 A proof is a file beside this one with a `PROOF` (`benchmarks/proof.py`). One thread trains and one process decodes;
 CPU minutes are of both.
@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.proof import Proof
-from benchmarks.proof_table import table
+from benchmarks.proof_table import arms, objectives
 from benchmarks.proving import Prover, keep
 from benchmarks.real_steps import keep_real, two_steps
 
@@ -45,7 +45,9 @@ def main() -> None:
     torch.set_num_threads(1)
     every = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
     if args.table:
-        print(table({name: proof(name) for name in every}, RESULTS))
+        proofs = {name: proof(name) for name in every}
+        print(objectives(proofs, RESULTS))
+        (RESULTS.parent / "proofs.md").write_text(f"{arms(proofs, RESULTS)}\n", encoding="utf-8")
         return
     for name in args.names or every:
         with tempfile.TemporaryDirectory() as folder:
@@ -53,9 +55,9 @@ def main() -> None:
             if args.real:
                 keep_real(RESULTS, name, two_steps(proof(name), args.real, prover))
                 continue
-            arms = prover.prove(proof(name), args.arm)
+            proven = prover.prove(proof(name), args.arm)
             if not args.arm:
-                keep(RESULTS, name, proof(name), arms)
+                keep(RESULTS, name, proof(name), proven)
 
 
 if __name__ == "__main__":

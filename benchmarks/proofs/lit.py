@@ -1,4 +1,7 @@
-"""LiT: a picture tower that learnt from sound alone on 2,500 films, and words for it from 300 captioned ones."""
+"""LiT: a picture tower that learnt from sound alone on 2,500 films, and words for it from 300 captioned ones.
+
+`Lu` is above `uu` in both directions, and with one seed of 300 queries the intervals overlap.
+"""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +12,7 @@ from mmssl.applications.model import Model
 from mmssl.training.recipe import Argument
 
 _FEW = "{train}/train-000[0-2]*.mp4"  # 300 films
-_STAGE: dict[str, Argument] = {"pretrained": "{seen}", "steps": 200, "batch_size": 32, "lr": 3e-3}
+_STAGE: dict[str, Argument] = {"pretrained": "{seen}", "steps": 200, "batch_size": 32, "lr": 5e-3, "frames": 1}
 
 
 def _measured(model: Model, world: Path) -> Mapping[str, float]:
@@ -25,7 +28,7 @@ PROOF = Proof(
     file="contrastive/lit.py",
     hook="after_step",
     arms=(
-        Arm(name="seen", recipe="quickstart", arguments={"words": 0, "steps": 400}),
+        Arm(name="seen", recipe="quickstart", arguments={"words": 0, "steps": 400, "frames": 1}),
         Arm(name="Lu", recipe="lit", arguments={**_STAGE, "letters": "Lu"}, data=_FEW),
         Arm(name="Uu", recipe="lit", arguments={**_STAGE, "letters": "Uu"}, data=_FEW),
         Arm(name="uu", recipe="lit", arguments={**_STAGE, "letters": "uu"}, data=_FEW),

@@ -1,4 +1,4 @@
-"""MIL-NCE against InfoNCE on films whose narration is up to eight seconds early or late; the same steps, encoders."""
+"""MIL-NCE against InfoNCE on films whose narration is up to eight seconds off, with the same steps and encoders."""
 
 from benchmarks.narrated import NARRATED
 from benchmarks.proof import Arm, Proof

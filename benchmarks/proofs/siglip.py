@@ -2,7 +2,7 @@
 
 from benchmarks.proof import Arm, Proof
 
-SMALL = {"steps": 400, "batch_size": 32, "lr": 3e-3, "frames": 4, "pixels": 64, "width": 32, "depth": 2}
+SMALL = {"steps": 400, "batch_size": 32, "lr": 8e-3, "frames": 1, "pixels": 64, "width": 32}
 
 PROOF = Proof(
     family="contrast",

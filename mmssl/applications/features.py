@@ -13,7 +13,8 @@ from mmssl.data.atomic import write_atomically
 from mmssl.data.skipped import Skipped
 from mmssl.errors import UsageError
 from mmssl.evaluate.held_out import held_out, middle
-from mmssl.modules.stored_features import ABOUT, KEYS, VECTORS, key_numbers, weights_mark
+from mmssl.modules.fingerprint import fingerprint
+from mmssl.modules.stored_features import ABOUT, KEYS, VECTORS, key_numbers
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,6 @@ def store_features(
     vectors.flush()
     np.save(out / KEYS, key_numbers([opened.key(number) for number in range(len(opened))]))
     kept = int((~np.isnan(vectors[:, 0])).sum())
-    about = {"modality": modality, "weights": weights_mark(encoder), "source": source, "recordings": kept}
+    about = {"modality": modality, "weights": fingerprint(encoder), "source": source, "recordings": kept}
     write_atomically(out / ABOUT, json.dumps(about, indent=1) + "\n")
     return Kept(kept, tuple(skipped.reasons), shape[1])

@@ -11,7 +11,8 @@ from mmssl.data.clips import Clips
 from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
 from mmssl.errors import EvaluationError, Fault
-from mmssl.evaluate import correspondence
+from mmssl.evaluate import clusters, correspondence
+from mmssl.evaluate.alignment import ALIGNMENT
 from mmssl.evaluate.captioning import Captioner, Captioning
 from mmssl.evaluate.correspondence import PairGatherer
 from mmssl.evaluate.evidence import Evidence
@@ -19,10 +20,17 @@ from mmssl.evaluate.further import Further
 from mmssl.evaluate.held_out import Gatherer, asked_for, look, middle
 from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
+from mmssl.evaluate.synchrony import SYNCHRONY
 from mmssl.evaluate.truth import BoxFile, GroundTruth, WorldTruth
 from mmssl.evaluate.vectors import HeldOut, VectorGatherer
+from mmssl.objective import Objective
 
-FURTHER: tuple[Further, ...] = (Further("caption", lambda objective: isinstance(objective, Captioner), Captioning),)
+FURTHER: tuple[Further, ...] = (
+    clusters.FURTHER,
+    ALIGNMENT,
+    SYNCHRONY,
+    Further("caption", lambda objective: isinstance(objective, Captioner), Captioning),
+)
 
 _LOOKED_AT = 200  # recordings in which truth is sought before it is taken for absent
 
@@ -75,14 +83,14 @@ def measure(
         limit: recordings at most, of each; 0 takes all.
         batch_size: clips at once.
         workers: processes that decode.
-        language: ISO 639-1, of captions; "" takes all, and each alone where there are several.
+        language: ISO 639-1, of captions; "" takes that of the run, and each alone where it has several.
 
     Raises:
         UsageError: the source is not there.
         EvaluationError: a number would say nothing.
     """
     objective, name = model.objective, type(model.objective).__name__
-    clips = replace(model.run.data, source=source, language=language)
+    clips = replace(model.run.data, source=source, language=language or model.run.data.language)
     opened, skipped = middle(clips), Skipped(limit=1.0)
     left_out: dict[str, str] = {}
     truth: GroundTruth = BoxFile(boxes) if boxes is not None else WorldTruth()
@@ -96,6 +104,8 @@ def measure(
         vectors = VectorGatherer(objective, opened)
     if not {"video", "audio"} <= set(model.modalities):
         left_out["correspondence"] = left_out["localization"] = "the model lacks picture or sound"
+    elif not objective.comparable and type(objective).pair_scores is Objective.pair_scores:
+        left_out["correspondence"] = left_out["localization"] = f"{name} does not compare picture and sound"
     else:
         pairs = PairGatherer(objective)
         if boxes is None and not _has_truth(clips):

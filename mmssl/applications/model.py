@@ -3,10 +3,10 @@
 `mmssl.load("runs/quickstart").embed(text="a red ball bouncing")`
 """
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,16 +15,19 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from mmssl.applications.align import Aligned, Aligner
 from mmssl.applications.calibration import read_calibration
 from mmssl.applications.inputs import Array, audio_batch, image_batch, text_batch, video_batch
 from mmssl.applications.localize import Localizer, Located, Threshold, Watch
 from mmssl.applications.moments import Hit
 from mmssl.applications.search import open_index, search
+from mmssl.applications.sync import Synced, Syncer
 from mmssl.applications.windows import read_windows, recorded, window_starts
 from mmssl.batch import Batch, Modality
 from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.reader import Reader, Source
 from mmssl.errors import UsageError
+from mmssl.modules.fingerprint import fingerprint
 from mmssl.objective import Objective
 from mmssl.run import Run
 from mmssl.training.folder import load_run
@@ -76,11 +79,7 @@ class Model:
     @cached_property
     def fingerprint(self) -> str:
         """Of the weights; vectors of models with other fingerprints do not compare."""
-        digest = hashlib.blake2b(digest_size=16)
-        for name, value in sorted(self.objective.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return fingerprint(self.objective)
 
     def embed(
         self,
@@ -240,6 +239,50 @@ class Model:
         if out is None:
             return localizer.track(path, watch)
         return localizer.film(path, Path(out), None if stills is None else Path(stills), watch)
+
+    def align(
+        self,
+        films: Sequence[str | Path],
+        out: str | Path | None = None,
+        *,
+        sound: str | Path | None = None,
+        method: str = "dtw",
+        watch: Watch | None = None,
+    ) -> Aligned:
+        """Films of one action on one clock.
+
+        Args:
+            films: two or more files.
+            out: .mp4, .mov or .mkv to write them to side by side, in step; None writes nothing.
+            sound: which of them gives the clock and the sound; the first when None.
+            method: dtw or nearest.
+            watch: called with the share that is done, 0 to 1.
+
+        Raises:
+            UsageError: the model lacks pictures or tells no times apart, an argument is wrong, or `out` cannot be
+                written.
+            MediaError: a film cannot be read or has no picture.
+        """
+        self._require("video")
+        return Aligner(self.objective, self.device, self.format).align(films, out, sound, method, watch)
+
+    def sync(self, path: str | Path, *, reach: float = 0.6, watch: Watch | None = None) -> Synced:
+        """By how much the sound of a film is late.
+
+        Args:
+            path: of the film.
+            reach: seconds to either side in which the offset is sought.
+            watch: called with the share that is done, 0 to 1.
+
+        Raises:
+            UsageError: the model cannot tell offsets.
+            MediaError: the film cannot be read, has no picture or no sound, or is shorter than a second.
+        """
+        self._require("video")
+        self._require("audio")
+        objective: Any = self.objective  # which `Syncer` looks at
+        self.run.data.demand_synchrony("offsets need clips that are")
+        return Syncer(objective, self.device, self.format, reach, reader=self.reader).sync(path, watch)
 
     @torch.inference_mode()
     def _embed(self, batch: Batch) -> dict[Modality, Tensor]:

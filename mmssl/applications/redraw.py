@@ -1,4 +1,4 @@
-"""A film with other pictures: same size, same times, same sound."""
+"""A film with other pictures: same times, same sound."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -104,7 +104,17 @@ class Redrawn:
     copied: bool
 
 
-def redraw(path: str, media: PyAVMedia, out: Path, draw: Draw) -> Redrawn:
+def check_ending(out: Path) -> None:
+    """Refuse a file that no film is written to.
+
+    Raises:
+        UsageError: it ends otherwise.
+    """
+    if out.suffix.lower() not in PLAYED:
+        raise UsageError(f"{out}: films are written as {', '.join(PLAYED)}; give it such an ending")
+
+
+def redraw(path: str, media: PyAVMedia, out: Path, draw: Draw, size: tuple[int, int] | None = None) -> Redrawn:
     """Write a film anew with each picture replaced; H.264, with the sound copied where players take it from `out`.
 
     A picture of odd width or height loses its last column or row, which H.264 in its common form cannot hold.
@@ -114,17 +124,17 @@ def redraw(path: str, media: PyAVMedia, out: Path, draw: Draw) -> Redrawn:
         media: the same film, open.
         out: file to write, .mp4, .mov or .mkv; it appears when it is complete.
         draw: called for each picture in order.
+        size: height and width of what is drawn; the film's own when None.
 
     Raises:
         UsageError: another ending, or `out` cannot be written.
         MediaError: the film cannot be read to its end.
     """
-    if out.suffix.lower() not in PLAYED:
-        raise UsageError(f"{out}: films are written as {', '.join(PLAYED)}; give it such an ending")
+    check_ending(out)
     unfinished = out.with_name(f".{out.stem}.unfinished{out.suffix}")
     try:
         with av.open(str(unfinished), "w") as container, opened(checked(path, path, Limits().size), path) as source:
-            video = _video(media, container)
+            video = _video(media, container, size)
             sound = _sound(path, source, media, container, PLAYED[out.suffix.lower()])
             count = _pictures(media, container, video, sound, draw)
         unfinished.rename(out)
@@ -153,13 +163,14 @@ def _packets(source: Any, stream: Any, path: str) -> Iterator[Any]:
         raise MediaError(path, Fault.CORRUPT, f"its sound cannot be read to the end: {error.strerror}") from error
 
 
-def _video(media: PyAVMedia, out: Any) -> Any:
+def _video(media: PyAVMedia, out: Any, size: tuple[int, int] | None) -> Any:
     """The stream that the pictures go into."""
     info = media.info.video
     assert info is not None
     video = out.add_stream("libx264", rate=Fraction(info.fps or 25).limit_denominator(1001))
     video.options = {"preset": "veryfast", "crf": "18"}
-    video.width, video.height, video.pix_fmt = info.width // 2 * 2, info.height // 2 * 2, "yuv420p"
+    height, width = size or (info.height, info.width)
+    video.width, video.height, video.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
     context = video.codec_context
     context.time_base = TICK
     context.colorspace = context.color_primaries = context.color_trc = BT709

@@ -16,8 +16,12 @@ import typer
 from typer.core import TyperGroup
 
 from mmssl import __version__
+from mmssl.cli.align import align
+from mmssl.cli.classify import classify
+from mmssl.cli.cluster import cluster
 from mmssl.cli.evaluate import evaluate
 from mmssl.cli.features import features
+from mmssl.cli.filter import filter_
 from mmssl.cli.index import index
 from mmssl.cli.localize import localize
 from mmssl.cli.pack import pack
@@ -25,9 +29,11 @@ from mmssl.cli.probe import probe
 from mmssl.cli.quickstart import quickstart
 from mmssl.cli.refusals import sentence
 from mmssl.cli.search import search
+from mmssl.cli.sync import sync
 from mmssl.cli.synthesize import synthesize
 from mmssl.cli.terminal import PlainFormatter, warn
 from mmssl.cli.train import train
+from mmssl.cli.transfer import transfer
 from mmssl.errors import MmsslError
 
 
@@ -103,8 +109,24 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
 )(train)
-for _command in (quickstart, evaluate, features, index, search, localize, probe, pack, synthesize):
-    app.command(help=_help(_command), short_help=_first_line(_command))(_command)
+for _command in (
+    quickstart,
+    evaluate,
+    transfer,
+    classify,
+    features,
+    index,
+    search,
+    localize,
+    sync,
+    align,
+    cluster,
+    probe,
+    pack,
+    filter_,
+    synthesize,
+):
+    app.command(_command.__name__.rstrip("_"), help=_help(_command), short_help=_first_line(_command))(_command)
 
 
 def main() -> None:

@@ -25,6 +25,8 @@ def show(numbers: Mapping[str, float], console: Console | None = None) -> None:
             _print_retrieval(groups, console)
         elif title == "localization":
             _print_localization(groups, console)
+        elif title == "synchrony":
+            _print_synchrony(groups, console)
         else:
             console.print(_listed(title, found.items()))
 
@@ -117,6 +119,20 @@ def _print_localization(groups: Mapping[str, Mapping[str, Row]], console: Consol
         table.add_row(name or "the model", *(_cell(found.get(m), chance=False) for m in LOCALIZATION), frames)
     console.print(table)
     console.print(_listed("sounds that nothing in view makes", rest.items()))
+
+
+def _print_synchrony(groups: Mapping[str, Mapping[str, Row]], console: Console) -> None:
+    """Accuracies by the number of windows that are averaged, then the rest."""
+    lengths = ("1", "5", "10", "25", "all")
+    table = _table("synchrony: value, 95 % interval, (chance), by windows averaged", lengths)
+    rest: dict[str, Row] = {}
+    for name, found in groups.items():
+        if "all" in found:
+            table.add_row(name.replace("/", "\n"), *(_cell(found.get(length)) for length in lengths))
+        else:
+            rest |= {f"{name}/{metric}" if name else metric: row for metric, row in found.items()}
+    console.print(table)
+    console.print(_listed("distances and the rest", rest.items()))
 
 
 def _listed(title: str, found: Iterable[tuple[str, Row]]) -> Table:

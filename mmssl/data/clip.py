@@ -78,6 +78,7 @@ class Clip:
     key: str
     index: int  # of the recording
     group: int
+    label: int
     seed: int
     start: float  # seconds into the recording
     video: Tensor | None  # [T, 3, H, W] uint8, a view of [T, H, W, 3]

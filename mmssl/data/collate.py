@@ -52,6 +52,7 @@ def collate(clips: Sequence[Clip], format: ClipFormat, into: Mapping[str, Tensor
     rows: dict[str, Tensor] = {
         "index": torch.tensor([clip.index for clip in clips]),
         "group": torch.tensor([clip.group for clip in clips]),
+        "label": torch.tensor([clip.label for clip in clips]),
         "seed": torch.tensor([clip.seed for clip in clips]),
         "start": torch.tensor([clip.start for clip in clips], dtype=torch.float64),
     }

@@ -24,6 +24,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
+from mmssl.data.keyed import Keyed
 from mmssl.data.pack_folder import claim, locked
 from mmssl.data.process_pool import interrupts_held, process_pool
 from mmssl.data.recordings import Recording, Recordings
@@ -162,12 +163,33 @@ def pack(
         UsageError: nothing to pack, or `out` holds something else.
         MmsslError: `out` cannot be written, or a worker died.
     """
-    if shard_bytes <= 0:
-        raise UsageError(f"shard_bytes must be positive, not {shard_bytes}")
     for place in [source] if isinstance(source, str) else source:
         if out.resolve().is_relative_to(Path(place).resolve()):
             raise UsageError(f"--out {out} lies in {place}, which is to be packed; choose a folder outside it")
-    recordings = open_recordings(source)
+    return pack_opened(
+        open_recordings(source),
+        out,
+        shard_bytes=shard_bytes,
+        workers=workers,
+        validate=validate,
+        reencode=reencode,
+        console=console,
+    )
+
+
+def pack_opened(
+    recordings: Keyed,
+    out: Path,
+    *,
+    shard_bytes: int = SHARD_BYTES,
+    workers: int = 0,
+    validate: bool = True,
+    reencode: Profile | None = None,
+    console: Console | None = None,
+) -> PackReport:
+    """`pack` of recordings that are open already; arguments and errors as there."""
+    if shard_bytes <= 0:
+        raise UsageError(f"shard_bytes must be positive, not {shard_bytes}")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -28,6 +28,12 @@ _FAULTS: dict[Modality, Fault] = {"video": Fault.NO_VIDEO, "audio": Fault.NO_AUD
 Pictures = tuple[Tensor, Tensor] | tuple[None, None]  # [T, 3, H, W] and [T], where they are asked for
 
 
+def _number(name: str) -> int:
+    """The same for the same name, wherever it is read: 64 bits of a hash."""
+    digest = hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
 @dataclass(frozen=True)
 class Wanted:
     """One clip of a recording."""
@@ -141,12 +147,11 @@ class Visit:
         elif "text" in format.required:
             language = f" in {format.language!r}" if format.language else ""
             raise MediaError(self.name, Fault.TEXT, f"the clips require a caption{language} and it has none")
-        group = self.recording.group or self.recording.key
-        digest = hashlib.blake2b(group.encode(errors="surrogateescape"), digest_size=8).digest()
         return Clip(
             key=self.recording.key,
             index=self.number,
-            group=int.from_bytes(digest, "little", signed=True),
+            group=_number(self.recording.group or self.recording.key),
+            label=_number(self.recording.label),
             seed=wanted.seed,
             start=start,
             video=pictures[0],

@@ -23,6 +23,13 @@ def median(values: Tensor) -> Tensor:
     return values.quantile(0.5, dim=-1)
 
 
+def by_clip(values: Tensor, clip: Tensor) -> Tensor:
+    """The mean over frames, `[number of recordings]`."""
+    number = torch.unique(clip, return_inverse=True)[1]
+    total = torch.zeros(int(number.max()) + 1, dtype=torch.float64).index_add_(0, number, values.double())
+    return total / torch.bincount(number)
+
+
 def _drawn(count: int, seed: int, draws_made: int) -> Iterator[Tensor]:
     """`[R, count]` int64 of rows drawn with replacement, R at most 50 at a time."""
     for start in range(0, draws_made, _AT_ONCE):

@@ -15,6 +15,9 @@ by the size of what sounds. METRIC:
   that is above it; lower is better. F joins cIoU and 1 - pIA.
 * `detection/AUC`, `/AP-RULE`, `/max-F1-RULE`: telling sounding frames from such maps by their confidence; for AP and
   F1 a frame counts only if its place is right as well (RULE: cIoU at least 0.5 as Mo and Morgado 2022, or pointing).
+* `false-alarms/KIND`: share of such maps that are as sure as nine tenths of the sounding frames of the other half, or
+  of validation recordings, by what is heard: `silence`, `noise`, `other-sound`, or `off-screen`, its own sound where
+  nothing in view makes one. `false-alarms/found` is the share of sounding frames that are as sure.
 
 A number of a recording is the mean over its frames (those of `universal` and `detection` count frames alike); intervals
 are over recordings. `localization/clips` recordings are judged, `coverage` is their share of those looked at.
@@ -30,7 +33,7 @@ from mmssl.data.clips import Clips, OpenClips
 from mmssl.errors import EvaluationError
 from mmssl.evaluate.evidence import SOUNDS, Evidence, EvidenceGatherer
 from mmssl.evaluate.held_out import asked_for, look, middle, require
-from mmssl.evaluate.interval import described
+from mmssl.evaluate.interval import by_clip, described
 from mmssl.evaluate.maps import centered, ciou, pointing, raster, success_area, top_half
 from mmssl.evaluate.negatives import against_negatives
 from mmssl.evaluate.one_threshold import Split, fixed_ciou
@@ -56,13 +59,6 @@ def scored(maps: Tensor, truth: Tensor, rows: Tensor, tolerance: int) -> Scored:
         fine, mask = raster(maps[some], truth.shape[-1]), truth[some]
         parts.append((pointing(fine, mask, tolerance), ciou(top_half(fine), mask)))
     return Scored(torch.cat([hit for hit, _ in parts]), torch.cat([overlap for _, overlap in parts]))
-
-
-def by_clip(values: Tensor, clip: Tensor) -> Tensor:
-    """The mean over frames, `[number of recordings]`."""
-    number = torch.unique(clip, return_inverse=True)[1]
-    total = torch.zeros(int(number.max()) + 1, dtype=torch.float64).index_add_(0, number, values.double())
-    return total / torch.bincount(number)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmssl.evaluate.evidence import SOUNDS, Evidence
-from mmssl.evaluate.interval import described_jointly
+from mmssl.evaluate.interval import by_clip, described, described_jointly
 from mmssl.evaluate.maps import ciou, confidence, raster
 from mmssl.evaluate.one_threshold import Split
 from mmssl.evaluate.threshold import roc_areas
@@ -25,21 +25,26 @@ def _quantile(share: float) -> Rule:
 RULES: Mapping[str, Rule] = {"max": torch.amax, "top10": _quantile(0.9), "Q3": _quantile(0.75)}
 
 
-def negative_maps(evidence: Evidence) -> tuple[Tensor, Tensor]:
-    """`[K, h, w]` maps of sounds that nothing in view makes, and `[K]` int64, of which frame.
+KINDS = (*SOUNDS, "off-screen")
+_FOUND = 0.9  # share of sounding frames that are to be found when false alarms are counted
 
-    Silence, noise and another recording's sound over every frame; and its own sound where nothing in view sounds.
+
+def negative_maps(evidence: Evidence) -> tuple[Tensor, Tensor, Tensor]:
+    """`[K, h, w]` maps of sounds that nothing in view makes, and `[K]` int64 twice: of which frame, which of `KINDS`.
+
+    Another recording's sound, silence and noise over every frame; and its own sound where nothing in view sounds.
     """
     silent = ~evidence.truth.flatten(1).any(1)
     maps = torch.cat([evidence.heat[name] for name in SOUNDS] + [evidence.heat["own"][silent]])
     frame = torch.arange(len(evidence.clip))
-    frame = torch.cat([frame] * len(SOUNDS) + [frame[silent]])
+    frames = [frame] * len(SOUNDS) + [frame[silent]]
+    kind = torch.cat([torch.full_like(each, number) for number, each in enumerate(frames)])
     made = maps.flatten(1).isfinite().all(1)
-    return maps[made], frame[made]
+    return maps[made], torch.cat(frames)[made], kind[made]
 
 
 def against_negatives(split: Split, located: Mapping[str, Tensor]) -> Mapping[str, float]:
-    """The `universal` and `detection` numbers of localization.
+    """The `universal`, `detection` and `false-alarms` numbers of localization.
 
     Args:
         split: M frames, P of which are judged and show something that sounds.
@@ -47,7 +52,7 @@ def against_negatives(split: Split, located: Mapping[str, Tensor]) -> Mapping[st
     """
     evidence = split.evidence
     sounding = evidence.truth.flatten(1).any(1)
-    negatives, origin = negative_maps(evidence)
+    negatives, origin, kind = negative_maps(evidence)
     theirs = split.half[origin]
     asked, against = sounding & split.asked, split.asked[origin]
     number = torch.unique(evidence.clip[split.asked], return_inverse=True)[1]
@@ -59,6 +64,7 @@ def against_negatives(split: Split, located: Mapping[str, Tensor]) -> Mapping[st
     positives, mine = evidence.heat["own"], split.half
     if not all((theirs != side).any() and (theirs == side).any() for side in split.judged):
         return numbers
+    numbers |= _false_alarms(split, sounding, negatives, origin, kind)
     for name, rule in RULES.items():
         overlap, area = torch.zeros(len(positives)).double(), torch.zeros(len(negatives)).double()
         thresholds = []
@@ -70,6 +76,31 @@ def against_negatives(split: Split, located: Mapping[str, Tensor]) -> Mapping[st
         prefix = f"localization/universal/{name}"
         numbers[f"{prefix}/threshold"] = sum(thresholds) / len(thresholds)
         numbers |= _area_numbers(prefix, overlap[asked], area[against], clip[asked], clip[origin[against]])
+    return numbers
+
+
+def _false_alarms(
+    split: Split, sounding: Tensor, negatives: Tensor, origin: Tensor, kind: Tensor
+) -> Mapping[str, float]:
+    """Shares of negative maps, by kind, that are as sure as all but a tenth of the sounding frames of the other side.
+
+    Where no frame of the other side sounds nothing is counted.
+    """
+    sure, unsure = confidence(split.evidence.heat["own"]), confidence(negatives)
+    theirs = split.half[origin]
+    found, alarm = torch.zeros(len(sure)).double(), torch.full((len(unsure),), torch.nan).double()
+    for side in split.judged:
+        if not (known := sounding & (split.half != side)).any():
+            return {}
+        threshold = sure[known].quantile(1 - _FOUND)
+        found += ((sure >= threshold) & (split.half == side)).double()
+        alarm[theirs == side] = (unsure[theirs == side] >= threshold).double()
+    clip, asked = split.evidence.clip, sounding & split.asked
+    numbers = dict(described("localization/false-alarms/found", by_clip(found[asked], clip[asked])))
+    for number, name in enumerate(KINDS):
+        rows = (kind == number) & ~alarm.isnan()
+        if rows.any():
+            numbers |= described(f"localization/false-alarms/{name}", by_clip(alarm[rows], clip[origin[rows]]))
     return numbers
 
 

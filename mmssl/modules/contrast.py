@@ -55,7 +55,7 @@ class _Contrast(torch.autograd.Function):
         kind = torch.promote_types(candidates.dtype, torch.float32)
         row_sum, row_rival = candidates.new_full((2, len(candidates)), -math.inf, dtype=kind)
         column_sum, column_rival = candidates.new_full((2, *candidates.shape[:2]), -math.inf, dtype=kind)
-        own = torch.empty_like(column_sum)
+        own = torch.full_like(column_sum, -math.inf)
         for step in range(world()):
             arrive = pass_on(*columns.vectors, columns.valid, columns.keys)
             for i, j in places(rows, columns):

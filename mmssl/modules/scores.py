@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -52,6 +53,33 @@ class MaxOverPlaces:
     def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
         """See `PairScore`."""
         return _by_time(places, other).amax(2).mean(1)
+
+
+@dataclass(frozen=True)
+class MaxOverHeadsAndPlaces:
+    """For each time of the sound the best head and place of each time of the video; the mean over both times.
+
+    Hamilton et al. 2024 (DenseAV), section 3.2. Here `places` have the features of all heads one after another, and
+    `other`, `[N, T' * K * E]`, has those of all times of a sound.
+    """
+
+    heads: int = 1
+    reads_places: ClassVar[bool] = True
+
+    def volume(self, places: Tensor, sounds: Tensor) -> Tensor:
+        """`[B, T, *grid, K * E]` and, of the same clips, `[B, T', K * E]` to their products `[B, T, P, K, T']`."""
+        return torch.einsum("btpke,bske->btpks", self._by_head(places), self._by_head(sounds.unsqueeze(2))[:, :, 0])
+
+    def __call__(self, places: Tensor, pooled: Tensor, other: Tensor) -> Tensor:
+        """See `PairScore`."""
+        each = self._by_head(places)
+        times = other.reshape(len(other), -1, *each.shape[-2:])
+        return torch.einsum("atpke,nske->atnspk", each, times).amax((-2, -1)).mean((1, 3))
+
+    def _by_head(self, places: Tensor) -> Tensor:
+        """`[A, T, *grid, K * E]` to `[A, T, P, K, E]`."""
+        flat = places.flatten(2, -2)
+        return flat.reshape(*flat.shape[:-1], self.heads, -1)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mmssl.batch import Batch
 from mmssl.errors import UsageError
+from mmssl.modules.fingerprint import fingerprint
 
 VECTORS, KEYS, ABOUT = "vectors.npy", "keys.npy", "about.json"
 
@@ -26,15 +27,6 @@ def key_numbers(keys: Sequence[str]) -> NDArray[np.int64]:
     """`[N]` hashes of names."""
     digests = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
     return np.frombuffer(digests, dtype=np.int64)
-
-
-def weights_mark(encoder: nn.Module) -> str:
-    """A hash of an encoder's weights and buffers, which differs where its features do."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, value in sorted(encoder.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 class StoredFeatures:
@@ -57,7 +49,7 @@ class StoredFeatures:
         Raises:
             UsageError: they are of other recordings or other weights, or cannot be read.
         """
-        if not self._known and self._about.get("weights") != weights_mark(encoder):
+        if not self._known and self._about.get("weights") != fingerprint(encoder):
             raise UsageError(f"{self.folder}: features of another encoder; make them anew by `mmssl features`")
         self._known = True
         rows = batch.index.cpu().numpy()

@@ -59,12 +59,16 @@ def flat(rows: Side, columns: Side) -> tuple[Tensor, ...]:
 
 
 def places(rows: Side, columns: Side) -> Iterator[tuple[slice, slice]]:
-    """Slices of rows and of clips of columns, tile after tile; a row of many places takes the room of many."""
+    """Slices of rows and of clips of columns, tile after tile; what has many places takes the room of many."""
     (candidates,) = columns.vectors
     edge, clips = _GPU if candidates.is_cuda else _CPU, len(candidates)
-    widest = max(row[0].numel() for row in rows.vectors) // candidates.shape[-1]
-    height, width = (_even(clips, edge // max(1, room)) for room in (widest, candidates.shape[1]))
+    # A vector of one place; where a score reads no places, or no pooled vector, those have no width.
+    one = min(vectors.shape[-1] for vectors in (candidates, *rows.vectors) if vectors.shape[-1])
+    widest = max(row[0].numel() for row in rows.vectors) // one
+    height, width = (_even(clips, edge // max(1, room)) for room in (widest, candidates[0].numel() // one))
     for i in range(0, clips, height):
+        if not rows.valid[i : i + height].any():  # such as of columns that are negatives and nothing else
+            continue
         for j in range(0, clips, width):
             yield slice(i, i + height), slice(j, j + width)
 

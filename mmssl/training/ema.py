@@ -31,6 +31,12 @@ class Ema:
             self.averages[name].lerp_(weight, 1 - decay)
 
     @torch.no_grad()
+    def restart(self, name: str) -> None:
+        """Average one parameter from what it is now."""
+        if name in self.averages:
+            self.averages[name].copy_(self.live[name])
+
+    @torch.no_grad()
     def load(self, averages: dict[str, Tensor]) -> None:
         """Take over saved averages, of the same names and shapes."""
         for name, average in self.averages.items():

@@ -88,7 +88,8 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
     with Signals() as signals:
         for step in range(session.begin.step, run.steps):
             if objective.refresh_every and step % objective.refresh_every == 0:
-                objective.refresh(session.every_clip())
+                with state.renewing():
+                    objective.refresh(session.every_clip())
                 pace.restart()
             torch.manual_seed(step_seed(run.seed, step, rank()))
             lr = plan.lr * rate(step, run.steps, plan.warmup)

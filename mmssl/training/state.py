@@ -1,5 +1,7 @@
 """What training changes, as named tensors and back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -20,15 +22,20 @@ def load_weights(objective: Objective, weights: dict[str, Tensor], source: str) 
         CheckpointError: a name is missing or unknown, or a shape or type differs.
     """
     own = objective.state_dict()
+    # Of what has no rows yet, such as a label for each recording, the objective learns how many there are.
+    empty = {name for name, tensor in own.items() if tensor.shape[:1] == (0,)}
     missing, unknown = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     if missing or unknown:
         raise CheckpointError(f"{source}: of another model; missing {missing[:5]}, unknown {unknown[:5]}")
     for name, tensor in own.items():
         saved = weights[name]
-        if saved.shape != tensor.shape or saved.dtype != tensor.dtype:
+        first = int(name in empty)
+        if saved.shape[first:] != tensor.shape[first:] or saved.dtype != tensor.dtype:
             found, wanted = (f"{tuple(t.shape)} {t.dtype}" for t in (saved, tensor))
             raise CheckpointError(f"{source}: of another model; {name} is {found}, not {wanted}")
-    objective.load_state_dict({name: like(weights[name], tensor) for name, tensor in own.items()})
+    objective.load_state_dict(
+        {name: weights[name] if name in empty else like(weights[name], tensor) for name, tensor in own.items()}
+    )
 
 
 def gathered(objective: Objective) -> dict[str, Tensor]:
@@ -58,6 +65,17 @@ class State:
         parts = {"model": self.objective.state_dict(), "optimizer": moments}
         parts |= {"ema": self.ema.averages} if self.ema.decay else {}
         return {part: {name: whole(tensor) for name, tensor in tensors.items()} for part, tensors in parts.items()}
+
+    @contextmanager
+    def renewing(self) -> Iterator[None]:
+        """A parameter that is written within this block begins anew, without its moments and its average."""
+        parameters = trained(self.objective)
+        versions = {name: parameter._version for name, parameter in parameters.items()}  # torch counts its writes
+        yield
+        for name, parameter in parameters.items():
+            if parameter._version != versions[name]:
+                self.optimizer.state.pop(parameter, None)
+                self.ema.restart(name)
 
     def check_finite(self, step: int, weights: dict[str, Tensor]) -> None:
         """Never let weights that are lost push the last good ones out.

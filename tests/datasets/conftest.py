@@ -38,7 +38,7 @@ def prepared(tmp_path: Path) -> Prepare:
         spec.loader.exec_module(module)
         words = ["--annotations", str(annotations), "--videos", str(tmp_path / "videos"), "--out", str(tmp_path / out)]
         words += ["--split", split] if split else []
-        assert prepare(module.clips, module.__doc__, ("train", "test", "val", "validate"), words) == 0
+        assert prepare(module.clips, module.__doc__, ("train", "test", "val", "validate", "esc10"), words) == 0
         found = open_recordings(str(tmp_path / out))
         return [found[number] for number in range(len(found))]
 

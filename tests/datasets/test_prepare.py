@@ -187,3 +187,15 @@ def test_real_annotations(realdata: Path, tmp_path: Path, prepared: Prepare) -> 
     assert len(narrated.captions) > 80
     (captioned,) = prepared("msrvtt", realdata / "annotations" / "msrvtt" / "msrvtt_test_1k.csv", ["video9770.mp4"])
     assert captioned.captions[0].text == "a person is connecting something to system"
+
+
+def test_esc50(prepared: Prepare, file: Write) -> None:
+    rows = "filename,fold,target,category,esc10,src_file,take\n"
+    rows += "1-100032-A-0.wav,1,0,dog,True,100032,A\n2-1-B-14.wav,2,14,chirping_birds,False,1,B\n"
+    table, sounds = file("esc50.csv", rows), ["1-100032-A-0.wav", "2-1-B-14.wav"]
+    found = prepared("esc50", table, sounds)
+    assert [(r.key, r.label, r.group, r.extra["fold"]) for r in found] == [
+        ("1-100032-A-0", "dog", "100032", "1"),
+        ("2-1-B-14", "chirping birds", "1", "2"),
+    ]
+    assert [r.label for r in prepared("esc50", table, sounds, split="esc10")] == ["dog"]

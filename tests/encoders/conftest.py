@@ -15,10 +15,13 @@ from transformers import AutoModel, BertConfig, XLMRobertaConfig
 from mmssl.encoder import Encoder
 from mmssl.encoders.audio_l3 import AudioL3
 from mmssl.encoders.audio_resnet import AudioResNet
+from mmssl.encoders.audio_windows import AudioWindows
 from mmssl.encoders.clip_open import ClipImage, ClipText
 from mmssl.encoders.image_l3 import ImageL3
 from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.image_timm import ImageTimm
+from mmssl.encoders.multisensory import MultisensoryAudio, MultisensoryVideo
+from mmssl.encoders.sync_net import SyncNetAudio, SyncNetVideo
 from mmssl.encoders.text_causal import TextCausal
 from mmssl.encoders.text_hub import TextHub
 from mmssl.encoders.text_transformer import TextTransformer
@@ -27,7 +30,9 @@ from mmssl.encoders.video_blank import VideoBlank
 from mmssl.encoders.video_resnet import mc3_18, r2plus1d_18, r3d_18
 from mmssl.encoders.video_s3d import VideoS3DG
 from mmssl.encoders.video_small import VideoSmall
+from mmssl.encoders.video_stack import VideoStack
 from mmssl.encoders.video_vit import VideoViT
+from mmssl.encoders.video_windows import VideoWindows
 from mmssl.modules.front_ends import ave
 from mmssl.modules.pooling import first_pool
 from mmssl.modules.position import LearnedPositions
@@ -37,6 +42,7 @@ WORDS = 50
 # A name to what builds it from the folder of tiny models; every class of mmssl.encoders must be here.
 TINY: dict[str, Callable[[Path], Encoder]] = {
     "VideoSmall": lambda _: VideoSmall(channels=(16, 16, 32)),
+    "VideoStack": lambda _: VideoStack(ImageSmall(channels=(16, 16, 32)), width=16),
     "ImageSmall": lambda _: ImageSmall(channels=(16, 16, 32)),
     "ImageL3": lambda _: ImageL3(width=4),
     "ImageL3 stride 2": lambda _: ImageL3(width=4, stride=2),
@@ -56,6 +62,12 @@ TINY: dict[str, Callable[[Path], Encoder]] = {
     "AudioL3": lambda _: AudioL3(width=4, stride=2),
     "AudioL3 AVE": lambda _: AudioL3(ave(), width=4, stride=2),
     "AudioResNet": lambda _: AudioResNet(width=4, depths=(1, 1, 1), strides=(1, 2, 2)),
+    "AudioWindows": lambda _: AudioWindows(width=4, dim=16),
+    "MultisensoryAudio": lambda _: MultisensoryAudio(width=4),
+    "MultisensoryVideo": lambda _: MultisensoryVideo(width=8),
+    "SyncNetAudio": lambda _: SyncNetAudio(width=1 / 16),
+    "SyncNetVideo": lambda _: SyncNetVideo(width=1 / 16, pixels=64, frames=3),
+    "VideoWindows": lambda _: VideoWindows(channels=(8, 8, 16), dim=16, frames=3),
     "TextHub BERT": lambda folder: TextHub(folder / "bert"),
     "TextHub XLM-R": lambda folder: TextHub(str(folder / "xlm-roberta"), pooling=first_pool),
     "TextCausal": lambda _: TextCausal(WORDS, dim=24, depth=2, heads=2),

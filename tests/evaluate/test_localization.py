@@ -80,6 +80,11 @@ def test_silent_negatives_and_the_universal_threshold(memory_clips: MakeClips, g
     assert numbers["localization/detection/AP-pointing"] == pytest.approx(0.5, abs=0.01)
     assert numbers["localization/universal/max/pIA"] == pytest.approx(0, abs=0.01)
     assert numbers["localization/universal/Q3/F"] >= 0
+    alarms = {
+        name: numbers[f"localization/false-alarms/{name}"] for name in ("found", "silence", "noise", "other-sound")
+    }
+    assert alarms == {"found": 1, "silence": 0, "noise": 0, "other-sound": 1}
+    assert "localization/false-alarms/off-screen" not in numbers
 
     def deaf(batch: Batch) -> Tensor:
         return torch.stack([spots(int(number)) for number in batch.index]).unsqueeze(1)
@@ -87,6 +92,14 @@ def test_silent_negatives_and_the_universal_threshold(memory_clips: MakeClips, g
     same = Localization(clips=clips, truth=QUARTERS, size=64)(given(deaf, video=torch.eye(12), audio=torch.eye(12)))
     assert same["localization/detection/AUC"] == pytest.approx(0.5, abs=0.01)
     assert same["localization/pointing"] == same["localization/other-sound/pointing"] == 1
+
+
+def test_own_sound_without_a_source_in_view_is_a_negative(memory_clips: MakeClips, given: MakeObjective) -> None:
+    objective = given(heard, video=torch.eye(12), audio=torch.eye(12))
+    some = Boxes({number: (CORNERS[number % 4],) if number % 3 else () for number in range(12)})
+    numbers = Localization(clips=memory_clips(12), truth=some, size=64)(objective)
+    assert numbers["localization/false-alarms/off-screen"] == 1
+    assert numbers["localization/clips"] == 8
 
 
 def test_constant_and_broken_maps(memory_clips: MakeClips, given: MakeObjective) -> None:

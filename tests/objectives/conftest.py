@@ -84,10 +84,23 @@ def found() -> list[type[Objective]]:
     return [cls for module, cls in members if issubclass(cls, Objective) and cls.__module__ == module.__name__]
 
 
+# Seconds of the papers do not always fit clips of 2 s with four frames a second.
+FITTED: dict[str, dict[str, float]] = {
+    "AVTS": {"seconds": 0.5, "gap": 0.25, "step": 0.25},
+    "Multisensory": {"seconds": 0.75, "gap": 0.5, "step": 0.25},
+    "SyncNet": {"seconds": 0.25, "nearest": 0.25, "step": 0.25, "margin": 1.0},
+    "PerfectMatch": {"seconds": 0.25, "nearest": 0.25, "step": 0.25},
+}
+
+
 def build(cls: type[Objective], seed: int = 0) -> Objective:
-    """With a tiny encoder for each argument called like a modality, and the default for all others."""
+    """With tiny encoders for arguments called like a modality, defaults for others that fit, and a first refresh."""
     torch.manual_seed(seed)
-    return cls(**{name: TINY[name]() for name in inspect.signature(cls).parameters if name in TINY})  # type: ignore[arg-type]
+    tiny = {name: TINY[name]() for name in inspect.signature(cls).parameters if name in TINY}
+    objective = cls(**tiny, **FITTED.get(cls.__name__, {}))  # type: ignore[arg-type]
+    if objective.refresh_every:
+        objective.refresh([sample()])
+    return objective
 
 
 def sample(clips: int = 8, captions: int = 2, seed: int = 0) -> Batch:

@@ -37,25 +37,38 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 # What makes each recipe small; a new recipe without a row here trains at its own size.
-SMALL: dict[str, dict[str, int | str]] = {
-    "avol_net": {"pixels": 32, "width": 4, "dim": 8},
+SMALL: dict[str, dict[str, bool | int | float | str]] = {
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
-    "clip": {"frames": 2, "pixels": 32, "width": 16, "depth": 1},
+    "avid_cma": {"small": True, "recordings": 64},
+    "avol_net": {"pixels": 32, "width": 4, "dim": 8},
+    "avts": {"pixels": 32, "width": 4},
+    "cdc": {"small": True, "clusters": 4, "dims": 4},
+    "clip": {"frames": 2, "pixels": 32, "width": 16},
     "clip_frames": {"frames": 2},
-    "coca": {"pixels": 32, "width": 16, "dim": 16},
+    "coca": {"frames": 2, "pixels": 32, "dim": 32},
+    "dense_av": {"small": True},
     "info_nce_audio_video": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_narrated": {"frames": 4, "pixels": 32, "width": 8},
     "info_nce_video_text_audio": {"frames": 8, "pixels": 32, "width": 8},
+    "mdc": {"small": True, "clusters": 4, "dims": 4},
     "l3_net": {"pixels": 32, "width": 4, "hidden": 8},
+    "lit": {"letters": "uu", "frames": 2},
     "max_margin": {"clips": 2, "frames": 4, "pixels": 32, "width": 8},
     "mil_nce": {"frames": 4, "pixels": 32, "width": 8},
     "mmp": {"text": "", "width": 8},
-    "lit": {"letters": "uu", "pixels": 32},
     "lit_clip": {"frames": 2, "width": 16, "pretrained": ""},
+    "mmv": {"small": True},
+    "multisensory": {"pixels": 32, "seconds": 3.0, "part": 1.5, "fps": 12.0, "small": True},
+    "perfect_match": {"pixels": 32, "small": True},
     "quickstart": {"frames": 2, "pixels": 32},
-    "siglip": {"frames": 2, "pixels": 32, "width": 16, "depth": 1},
+    "sdc": {"small": True, "clusters": 4, "dims": 4},
+    "siglip": {"frames": 2, "pixels": 32, "width": 16},
+    "slavc": {"small": True},
     "support_set": {"frames": 4, "pixels": 32, "width": 8},
+    "sync_net": {"pixels": 32, "small": True},
+    "tcc": {"small": True, "frames": 24, "pixels": 32},
     "world": {"frames": 2, "pixels": 32, "width": 16},
+    "xdc": {"small": True, "clusters": 4, "dims": 4},
 }
 
 

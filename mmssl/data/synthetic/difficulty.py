@@ -22,6 +22,8 @@ class Difficulty:
         max_offset: seconds by which the sound is moved against the picture at most; the truth tells by how much.
         linked: False gives every picture the sound of another scene. All that is not the link between sight and
             sound (codec, clip boundaries, loudness, frame grid) stays, so a model trained on it must stay at chance.
+        acting: what sounds does one action from its begin to its end, once a clip and in each stage at a speed of its
+            own, instead of a cycle; the clip's label is then the action.
     """
 
     objects: tuple[int, int] = (1, 3)
@@ -34,6 +36,7 @@ class Difficulty:
     drift: float = 1.0
     max_offset: float = 0.0
     linked: bool = True
+    acting: bool = False
 
     def __post_init__(self) -> None:
         checks = {
@@ -52,8 +55,9 @@ class Difficulty:
                 raise UsageError(f"difficulty.{name} is {getattr(self, name)}, which is out of its range; see --help")
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields, with lists for tuples, as JSON gives them back."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """Its fields, with lists for tuples, as JSON gives them back; without `acting`, which came later, if False."""
+        fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {name: value for name, value in fields.items() if name != "acting" or value}
 
 
 def easy() -> Difficulty:
@@ -75,7 +79,15 @@ def hard() -> Difficulty:
     )
 
 
-NAMED = {"easy": easy, "default": Difficulty, "hard": hard}
+def actions() -> Difficulty:
+    """One action a clip, done once, with at most one thing beside it: for the alignment of films in time.
+
+    The camera is on a tripod: its shake is in all films alike, so frames that shake alike would answer each other.
+    """
+    return Difficulty(objects=(1, 1), offscreen=0.0, jitter=0.0, acting=True)
+
+
+NAMED = {"easy": easy, "default": Difficulty, "hard": hard, "actions": actions}
 
 
 def named(name: str) -> Difficulty:

@@ -1,6 +1,7 @@
 """`Scene`, everything that is in one clip, drawn from (seed, split, number) alone."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from zlib import crc32
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmssl.data.synthetic.difficulty import Difficulty
 from mmssl.data.synthetic.motion.motion import Motion
-from mmssl.data.synthetic.motion.placing import SILENT, SOUNDING, place
+from mmssl.data.synthetic.motion.placing import ACTING, SILENT, SOUNDING, Place, place
 from mmssl.data.synthetic.shapes import SHAPES
 
 KINDS = tuple(SHAPES)
@@ -128,7 +129,13 @@ def _clearance(motion: Motion, radius: float, others: list[Thing], times: NDArra
 
 
 def _thing(
-    rng: np.random.Generator, others: list[Thing], seconds: float, *, loudness: float, visible: bool = True
+    rng: np.random.Generator,
+    others: list[Thing],
+    seconds: float,
+    *,
+    motions: Mapping[str, Place],
+    loudness: float,
+    visible: bool = True,
 ) -> Thing:
     """An object that looks like no other in the scene, where it hides the others least (best of 10 places)."""
     taken = {(other.kind, other.color) for other in others}
@@ -136,7 +143,7 @@ def _thing(
     kind, color = free[rng.integers(len(free))]
     size = tuple(SIZES)[rng.integers(len(SIZES))]
     radius = SIZES[size] * float(rng.uniform(0.95, 1.05))
-    name = tuple(SOUNDING if loudness else SILENT)[rng.integers(len(SOUNDING if loudness else SILENT))]
+    name = tuple(motions)[rng.integers(len(motions))]
     times = np.linspace(0, seconds, 33)
     best, widest = place(name, rng, kind, radius, seconds), -np.inf
     candidate = best
@@ -169,16 +176,18 @@ def scene(seed: int, split: str, number: int, difficulty: Difficulty, seconds: f
     rng = generator(seed, split, number, 0)
     count = int(rng.integers(difficulty.objects[0], difficulty.objects[1] + 1))
     sounding = int(rng.integers(1, min(difficulty.sounding, count) + 1))
+    active = ACTING if difficulty.acting else SOUNDING
     things: list[Thing] = []
     for position in range(count):
-        things.append(_thing(rng, things, seconds, loudness=1.0 if position < sounding else 0.0))
+        loud = position < sounding
+        things.append(_thing(rng, things, seconds, motions=active if loud else SILENT, loudness=float(loud)))
     # The order of drawing must not tell which one sounds.
     order = rng.permutation(count)
     shown = [things[i] for i in order]
     main = int(np.argmin(order))
     if rng.random() < difficulty.offscreen:
         gain = 10 ** (float(rng.uniform(-12, -5)) / 20)
-        shown.append(_thing(rng, shown, seconds, loudness=gain, visible=False))
+        shown.append(_thing(rng, shown, seconds, motions=active, loudness=gain, visible=False))
     return Scene(
         seed=seed,
         split=split,

@@ -66,11 +66,8 @@ class CoCa(Objective):
         augment: nn.Module | None = None,
     ) -> None:
         demand_causal(text)
-        heads_: dict[Modality, nn.Module] = {
-            "video": AttentionPool(video.dim, dim, 1, heads),
-            "text": nn.Linear(text.dim, dim),
-        }
-        super().__init__({"video": video, "text": text}, heads_)
+        pool, head = AttentionPool(video.dim, dim, 1, heads), nn.Linear(text.dim, dim)
+        super().__init__({"video": video, "text": text}, {"video": pool, "text": head})
         self.pictured = AttentionPool(video.dim, dim, queries, heads)
         self.words, self.start_token = nn.Linear(text.dim, dim), nn.Parameter(torch.randn(dim) * 0.02)
         self.decoder, self.tell = Decoder(dim, depth, heads), nn.Linear(dim, vocabulary + 1)

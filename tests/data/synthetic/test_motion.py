@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 
 from mmssl.data.synthetic.motion.motion import Bar
-from mmssl.data.synthetic.motion.placing import SILENT, SOUNDING, place
+from mmssl.data.synthetic.motion.placing import ACTING, SILENT, SOUNDING, place
 from mmssl.data.synthetic.shapes import extent, reach
 from mmssl.data.synthetic.world import KINDS
 
 TIMES = np.linspace(0, 4, 401)
 
 
-@pytest.mark.parametrize("name", [*SOUNDING, *SILENT])
+@pytest.mark.parametrize("name", [*SOUNDING, *SILENT, *ACTING])
 def test_it_stays_in_the_picture(name: str) -> None:
     rng = np.random.default_rng(1)
     for kind in KINDS:
         radius = float(rng.uniform(0.1, 0.18))
         pose = place(name, rng, kind, radius, 4.0).pose(TIMES)
-        left, top, right, bottom = extent(kind, pose.angle)
+        left, top, right, bottom = (pose.scale * side for side in extent(kind, pose.angle))
         assert min((pose.x + radius * left).min(), (pose.y + radius * top).min()) > -0.02
         assert max((pose.x + radius * right).max(), (pose.y + radius * bottom).max()) < 1.02
         steps = np.hypot(np.diff(pose.x), np.diff(pose.y)) * 100
@@ -68,6 +68,25 @@ def test_the_period_is_the_period(name: str) -> None:
         time = motion.delay + motion.moment(contact) * motion.period
         gap = abs(float(motion.phase(np.array([time + 1e-9]))[0]) - contact)
         assert min(gap, 1 - gap) < 1e-6
+
+
+@pytest.mark.parametrize("name", ACTING)
+def test_an_action_is_done_once_and_ends_with_a_touch(name: str) -> None:
+    rng = np.random.default_rng(6)
+    for kind in KINDS:
+        motion = place(name, rng, kind, 0.14, 4.0)
+        phase, pose = motion.phase(TIMES), motion.pose(TIMES)
+        assert (np.diff(phase) >= 0).all()
+        assert (phase[0], phase[-1]) == (0.0, 1.0)
+        assert (motion.loudness(TIMES) == 0.04 + 0.96 * phase).all()
+        at = motion.pose(np.array([motion.delay + motion.period]))
+        gaps = [_gap(kind, 0.14 * at.scale[0], at.angle[0], at.x[0], at.y[0], bar) for bar in motion.bars()]
+        assert min(gaps) == pytest.approx(0, abs=0.003)
+        # Every moment of it looks like no other.
+        looks = np.stack([pose.x, pose.y, pose.angle / 10, pose.scale], 1)[(phase > 0) & (phase < 1)]
+        assert np.linalg.norm(looks[:, None] - looks[None], axis=2)[np.triu_indices(len(looks), 1)].min() > 1e-4
+    ends = {round(place(name, rng, "star", 0.14, 4.0).moment(0.35), 3) for _ in range(8)}
+    assert max(ends) > min(ends) + 0.1
 
 
 def test_two_clips_differ_in_speed_and_in_the_stages_of_their_action() -> None:

@@ -1,9 +1,11 @@
 """Motions drawn at random so that an object of a given shape and size stays in the picture."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from mmssl.data.synthetic.motion.acting import SMALLEST, Climb, Cross
 from mmssl.data.synthetic.motion.humming import Orbit, Pulse, Spin
 from mmssl.data.synthetic.motion.motion import Motion
 from mmssl.data.synthetic.motion.silent import Drift, Rest
@@ -11,7 +13,7 @@ from mmssl.data.synthetic.motion.striking import THICKNESS, Bounce, Hop, Slide, 
 from mmssl.data.synthetic.shapes import reach
 
 GRAVITY = 2.2  # sides of the picture a second squared
-RIGHT, DOWN, LEFT = 0.0, np.pi / 2, np.pi
+RIGHT, DOWN, LEFT, UP = 0.0, np.pi / 2, np.pi, -np.pi / 2
 
 
 def _period(rng: np.random.Generator, shortest: float, longest: float) -> dict[str, float]:
@@ -100,6 +102,34 @@ def _drift(rng: np.random.Generator, kind: str, radius: float, seconds: float) -
     return Drift(**_period(rng, 1.0, 2.0), x=x, y=y, speed_x=way_x / seconds, speed_y=way_y / seconds)
 
 
+def _once(rng: np.random.Generator, seconds: float) -> dict[str, Any]:
+    """An action within the clip, each of its three stages at a speed of its own, with a rest before and after."""
+    period = seconds * float(rng.uniform(0.7, 0.95))
+    lengths = rng.uniform(0.4, 1.6, 3)
+    first, second = (float(end) for end in np.cumsum(lengths / lengths.sum())[:2])
+    delay = float(rng.uniform(0.02 * seconds, 0.98 * seconds - period))
+    return {"period": period, "delay": delay, "tilt": float(rng.uniform(-0.25, 0.25)), "ends": (first, second)}
+
+
+def _climb(rng: np.random.Generator, kind: str, radius: float, seconds: float) -> Motion:
+    action = _once(rng, seconds)
+    below = SMALLEST * radius * reach(kind, action["tilt"], DOWN)
+    above = radius * reach(kind, action["tilt"] + np.pi, UP)
+    height = min(float(rng.uniform(0.25, 0.45)), 1 - below - above - 2 * THICKNESS)
+    floor = _between(rng, above + THICKNESS + height, 1 - below - THICKNESS)
+    x = _between(rng, radius, 1 - radius)
+    return Climb(**action, x=x, floor=floor, height=height, below=below, above=above, width=2.2 * radius)
+
+
+def _cross(rng: np.random.Generator, kind: str, radius: float, seconds: float) -> Motion:
+    action = _once(rng, seconds)
+    left, right = (radius * reach(kind, action["tilt"], direction) for direction in (LEFT, RIGHT))
+    right *= SMALLEST
+    span = min(float(rng.uniform(0.25, 0.45)), 1 - left - right - 2 * THICKNESS)
+    x, y = _between(rng, left + THICKNESS, 1 - right - THICKNESS - span), _between(rng, radius, 1 - radius)
+    return Cross(**action, left=x, right=x + span, y=y, beyond_left=left, beyond_right=right, wall=2.2 * radius)
+
+
 Place = Callable[[np.random.Generator, str, float, float], Motion]
 SOUNDING: dict[str, Place] = {
     "bounce": _bounce,
@@ -111,8 +141,9 @@ SOUNDING: dict[str, Place] = {
     "orbit": _orbit,
 }
 SILENT: dict[str, Place] = {"rest": _rest, "drift": _drift}
+ACTING: dict[str, Place] = {"climb": _climb, "cross": _cross}
 
 
 def place(name: str, rng: np.random.Generator, kind: str, radius: float, seconds: float) -> Motion:
     """A motion of that name for a shape of that radius, in the picture for all of `seconds`."""
-    return (SOUNDING | SILENT)[name](rng, kind, radius, seconds)
+    return (SOUNDING | SILENT | ACTING)[name](rng, kind, radius, seconds)

@@ -23,6 +23,8 @@ ACTIONS = {
     "orbit": ("moves in circles", "is circling", "is circling round and round"),
     "rest": ("stays still", "is resting", "is resting silently"),
     "drift": ("drifts slowly", "is drifting", "is drifting silently"),
+    "climb": ("climbs, turns over and touches the ceiling", "is rising to the ceiling"),
+    "cross": ("crosses from wall to wall and shrinks", "is moving across to the right wall"),
 }
 
 

@@ -34,6 +34,8 @@ ACTIONS = {
     "orbit": ("se déplace en rond", "décrit des cercles"),
     "rest": ("ne bouge pas", "reste sur place"),
     "drift": ("dérive lentement", "avance sans bruit"),
+    "climb": ("monte, se retourne et touche le plafond", "s'élève jusqu'au plafond"),
+    "cross": ("traverse d'un mur à l'autre et rétrécit", "avance jusqu'au mur de droite"),
 }
 
 

@@ -33,6 +33,8 @@ ACTIONS = {
     "orbit": ("bewegt sich im Kreis", "fliegt immer im Kreis herum"),
     "rest": ("bewegt sich nicht", "ruht still"),
     "drift": ("treibt langsam dahin", "schwebt lautlos vorbei"),
+    "climb": ("steigt auf, dreht sich um und stößt an die Decke", "steigt bis zur Decke"),
+    "cross": ("wandert von Wand zu Wand und schrumpft", "wandert zur rechten Wand hinüber"),
 }
 # (article, ending of the adjective) by gender, for the nominative and the accusative.
 INDEFINITE = {

@@ -33,6 +33,8 @@ ACTIONS = {  # said of masculine and feminine nouns alike, so nothing that agree
     "orbit": ("se mueve en círculos", "da vueltas en círculo"),
     "rest": ("no se mueve", "sigue en su sitio"),
     "drift": ("avanza despacio", "flota lentamente"),
+    "climb": ("sube, se da la vuelta y toca el techo", "asciende hasta el techo"),
+    "cross": ("cruza de pared a pared y se encoge", "avanza hasta la pared derecha"),
 }
 
 

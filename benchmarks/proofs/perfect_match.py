@@ -1,0 +1,28 @@
+"""Perfect Match: both logits, and what an untrained network finds.
+
+What repeats bounds all numbers of offsets on this world: `python -m benchmarks.sync_ceiling WORLD/test`.
+"""
+
+from benchmarks.proof import Arm, Proof
+
+SMALL = {"steps": 240, "batch_size": 16, "lr": 4e-3, "seconds": 3.6, "pixels": 32, "small": True}
+
+PROOF = Proof(
+    family="synchrony",
+    objective="PerfectMatch",
+    paper="Chung et al. 2019",
+    file="synchrony/perfect_match.py",
+    hook="heat",
+    arms=(
+        Arm(name="perfect_match", recipe="perfect_match", arguments={**SMALL, "cosine": True}),
+        Arm(name="one over the distance", recipe="perfect_match", arguments=SMALL),
+        Arm(name="untrained", recipe="perfect_match", arguments=SMALL, trained=False),
+    ),
+    numbers=(
+        "synchrony/as-it-is/Acc@+-1/10",
+        "synchrony/as-it-is/Acc@+-1/all",
+        "synchrony/shifted/Acc@+-1/all",
+        "synchrony/as-it-is/AUC",
+    ),
+    says="the sound of the same instant is told from that of others of its clip, and by how much it was moved",
+)

@@ -1,0 +1,71 @@
+"""XDC: which cluster of sounds does this video belong to, and which cluster of videos does this sound?
+
+Alwassel, Mahajan, Korbar, Torresani, Ghanem and Tran 2020, "Self-Supervised Learning by Cross-Modal Audio-Video
+Clustering" (NeurIPS), section 3: the labels of a stream are the clusters of the other one, never its own; the first
+are those of encoders that nothing has trained. Departures: those of `deep_cluster.py`.
+"""
+
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+
+from mmssl.batch import Batch, Modality
+from mmssl.encoder import Encoder
+from mmssl.modules.assignment import of_recordings, pooled
+from mmssl.modules.cached_gradient import in_chunks
+from mmssl.modules.cluster_lessons import Lessons
+from mmssl.modules.when_training import WhenTraining
+from mmssl.objective import Objective, Terms
+
+
+class XDC(Objective):
+    """Two streams that teach each other; nothing aligns their features, so they cannot be compared.
+
+    Args:
+        video: encoder.
+        audio: encoder.
+        clusters: K, of videos and of sounds.
+        dims: of features that PCA leaves for k-means.
+        refresh_every: steps of a round, after which clusters are found again and the heads begin anew.
+        augment: of video, when training: `(video, seed) -> video`; never when clusters are found.
+        audio_augment: of audio, likewise.
+    """
+
+    comparable = False
+    chunk: int | None = 0
+
+    def __init__(
+        self,
+        *,
+        video: Encoder,
+        audio: Encoder,
+        clusters: int = 256,
+        dims: int = 256,
+        refresh_every: int = 5000,
+        augment: nn.Module | None = None,
+        audio_augment: nn.Module | None = None,
+    ) -> None:
+        encoders: dict[Modality, Encoder] = {"video": video, "audio": audio}
+        super().__init__(encoders, {m: nn.Identity() for m in encoders})
+        self.refresh_every = refresh_every
+        taught: dict[Modality, list[str]] = {"video": ["audio"], "audio": ["video"]}
+        self.lessons = Lessons(encoders, taught, clusters, dims)
+        self.augments = nn.ModuleDict({"video": WhenTraining(augment), "audio": WhenTraining(audio_augment)})
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
+        """The sum of both cross-entropies, 2 log K at chance; terms as of `Lessons`."""
+        learnt: tuple[Tensor, Terms] = self.lessons(in_chunks(self.represent, (batch,), self.chunk or 0), batch)
+        return learnt
+
+    def represent(self, batch: Batch) -> dict[str, Tensor]:
+        """Features of each clip, `[B, D]`."""
+        changed = Batch(**{m: self.augments[m](getattr(batch, m), batch) for m in self.encoders})
+        return {m: pooled(self, changed, m) for m in self.encoders}
+
+    def refresh(self, batches: Iterable[Batch]) -> None:
+        """Find the clusters of every stream; the heads begin anew."""
+        self.lessons.renew(of_recordings(self, batches))
+
+    def clusters(self, batch: Batch) -> dict[str, Tensor]:
+        """`[B, K]` probabilities of the clusters by each head, NaN for clips that lack its modality."""
+        return self.lessons.predict(self, batch)

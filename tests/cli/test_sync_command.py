@@ -1,0 +1,103 @@
+"""`mmssl sync` from words typed to lines printed, with a real run folder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from typer.testing import CliRunner, Result
+
+from benchmarks.flicker import flicker
+from mmssl.cli.app import app
+from mmssl.training.loop import train
+from mmssl.training.recipe import Recipe
+
+PAGE = '''
+"""What reads brightness and loudness; there is nothing to learn but a number that is not used."""
+
+import torch
+
+from benchmarks.flicker import Brightness, Loudness
+from mmssl.data.clips import Clips
+from mmssl.objectives.synchrony.sync_net import SyncNet
+from mmssl.run import Run
+
+
+class Learns(Brightness):
+    def __init__(self):
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, inputs):
+        return super().forward(inputs) * (self.factor - self.factor.detach() + 1)
+
+
+def recipe(data: str, seed: int = 0) -> Run:
+    """The experiment.
+
+    Args:
+        data: where to learn from.
+        seed: of everything.
+    """
+    clips = Clips(source=data, seconds=2.0, frames=50, pixels=16, captions=0, synchronous=True)
+    return Run(data=clips, objective=SyncNet(video=Learns(), audio=Loudness()), steps=1, batch_size=2, workers=0)
+'''
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`run`, `late.mp4` (0.2 s late), `early.mp4` and `two.mp4`, whose sound is of another film."""
+    made = tmp_path_factory.mktemp("sync")
+    (made / "films").mkdir()
+    for number in range(2):
+        flicker(made / "films" / f"{number}.mp4", 3.0, 0.0, number)
+    (made / "page.py").write_text(PAGE)
+    torch.manual_seed(0)
+    recipe = Recipe(made / "page.py", {"data": str(made / "films")})
+    train(recipe.build(), made / "run", device="cpu", recipe=recipe)
+    flicker(made / "late.mp4", 4.0, 0.2)
+    flicker(made / "early.mp4", 4.0, -0.12)
+    flicker(made / "two.mp4", 4.0, alike=False)
+    return made
+
+
+def mmssl(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, ["sync", *map(str, words)])
+
+
+def test_tells_and_keeps(folder: Path) -> None:
+    told = mmssl(folder / "run", folder / "late.mp4", "--track", folder / "t.json", "--plot", folder / "p.png")
+    assert told.exit_code == 0, told.output
+    assert "late.mp4: +200 ms, +5.0 pictures: the sound is late" in told.output
+    assert json.loads((folder / "t.json").read_text())["offset"] == pytest.approx(0.2, abs=0.003)
+    assert (folder / "p.png").is_file()
+
+
+def test_mends(folder: Path) -> None:
+    told = mmssl(folder / "run", folder / "early.mp4", "--fix", folder / "mended.mkv")
+    assert told.exit_code == 0, told.output
+    assert "pictures as they were, sound as it was" in told.output
+    assert "mended.mkv: +0 ms are left" in told.output or "mended.mkv: -0 ms are left" in told.output
+
+
+def test_does_not_mend_what_is_not_certain(folder: Path) -> None:
+    told = mmssl(folder / "run", folder / "two.mp4", "--fix", folder / "no.mp4")
+    assert told.exit_code == 7
+    assert "no offset can be told" in told.output
+    assert not (folder / "no.mp4").exists()
+
+
+def test_several_films_make_a_table(folder: Path) -> None:
+    soundfile.write(folder / "only.wav", np.zeros(32_000), 16_000)
+    films = [folder / name for name in ("late.mp4", "two.mp4", "only.wav", "early.mp4")]
+    told = mmssl(folder / "run", *films)
+    assert told.exit_code == 0, told.output
+    lines = told.output.splitlines()
+    assert lines[0].split() == ["offset", "frames", "certainty", "film"]
+    assert [line.split()[0] for line in lines[1:]] == ["+200", "unknown", "-", "-120"]
+    assert "no picture" in lines[3]
+    refused = mmssl(folder / "run", *films, "--track", folder / "t.json")
+    assert refused.exit_code == 2
+    assert "give one film" in refused.output
