@@ -39,7 +39,7 @@ def recipe(
         data: folder, glob, manifest or shards to train on; captions with times are looked for, in English.
         words: folder with `vocabulary.txt`, one word a line, and `vectors.npy`, a row for unknown words, then one a
             word; words are hashed and their vectors learnt when empty.
-        captions: of a bag, those nearest to the clip; 1 is the paper's NCE.
+        captions: of a bag, those nearest to the clip; 1 is the paper's baseline.
         steps: optimizer steps.
         batch_size: clips a step.
         lr: highest learning rate.

@@ -17,7 +17,7 @@ Changed = Callable[..., Batch]
 Tiny = dict[str, type[Encoder]]
 
 
-def nce(rows: Tensor, columns: Tensor, related: Tensor) -> float:
+def contrasted(rows: Tensor, columns: Tensor, related: Tensor) -> float:
     """Both ways, with the paper's sums over the batch written out; `related` pairs but the true ones are left out."""
     total = 0.0
     for i in range(len(rows)):
@@ -51,12 +51,12 @@ def test_equals_a_loop(objective: MMP, sample: Sample, changed: Changed) -> None
     v = {name: vectors.detach().double() for name, vectors in objective.represent(batch).items()}
     loss, terms = objective(batch)
     spoken = [(c, d) for c in range(3) for d in range(c + 1, 3)]
-    inter = sum(nce(v["video"], v["text"][:, c], left_out(related, text, c)) for c in range(3)) / 3
+    inter = sum(contrasted(v["video"], v["text"][:, c], left_out(related, text, c)) for c in range(3)) / 3
     assert terms["inter_loss"].item() == pytest.approx(inter, rel=1e-4)
-    intra = nce(v["video"], v["other_video"], related)
-    intra += sum(nce(v["text"][:, c], v["other_text"][:, c], left_out(related, text, c)) for c in range(3))
+    intra = contrasted(v["video"], v["other_video"], related)
+    intra += sum(contrasted(v["text"][:, c], v["other_text"][:, c], left_out(related, text, c)) for c in range(3))
     assert terms["intra_loss"].item() == pytest.approx(intra / 4, rel=1e-4)
-    cross = sum(nce(v["text"][:, c], v["text"][:, d], left_out(related, text, d)) for c, d in spoken) / 3
+    cross = sum(contrasted(v["text"][:, c], v["text"][:, d], left_out(related, text, d)) for c, d in spoken) / 3
     assert terms["cross_loss"].item() == pytest.approx(cross, rel=1e-4)
     assert loss.item() == pytest.approx(inter + 0.5 * intra / 4 + 2 * cross, rel=1e-4)
 

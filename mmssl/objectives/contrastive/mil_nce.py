@@ -65,7 +65,7 @@ def _bags(pairs: Contrast) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 class MILNCE(Objective):
     """Video and a bag of captions, those that the loader found nearest in time: `Clips(captions=5)`.
 
-    With one caption a clip it is the paper's NCE.
+    With one caption a clip it is the baseline of the paper.
 
     Args:
         video: its encoder; the paper's is S3D-G.
