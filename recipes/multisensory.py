@@ -4,13 +4,13 @@ mmssl train recipes/multisensory.py --data audioset.csv --out runs/multi; mmssl 
 
 Owens and Efros 2018. The paper's: the network, 125 frames at 29.97 a second out of 10.1 s, shifted sound overlaps by at
 most 60 frames. Ours: mono sound, AdamW with a cosine, bf16. Its first stage, a quarter of the frames, is `--fps 7.5`.
-On the synthetic world, `--small --pixels 32 --seconds 3.6 --part 2 --fps 12.5`: the table of proofs.
+On the synthetic world, `--small --pixels 32 --seconds 3.6 --part 1.2 --fps 12.5`: the table of proofs.
 """
 
 from mmssl.data.clips import Clips
 from mmssl.encoders.audio_resnet import AudioResNet
 from mmssl.encoders.multisensory import MultisensoryAudio, MultisensoryVideo
-from mmssl.encoders.video_windows import VideoWindows
+from mmssl.encoders.video_small import VideoSmall
 from mmssl.modules.front_ends import log_mel
 from mmssl.modules.fused_tower import FusedTower, batch_norm_3d
 from mmssl.modules.resnet import Stem
@@ -45,7 +45,7 @@ def recipe(
         seed: of weights, order and windows.
     """
     stem = Stem(kernel=3, stride=2, pool=False)
-    video = VideoWindows(dim=16) if small else MultisensoryVideo()
+    video = VideoSmall(channels=(16, 16, 16)) if small else MultisensoryVideo()
     audio = (
         AudioResNet(log_mel(bins=40), width=16, depths=(1, 1), strides=(1, 2), stem=stem)
         if small

@@ -12,7 +12,7 @@ PROOF = Proof(
         Arm(
             name="sync_net",
             recipe="sync_net",
-            arguments={"steps": 240, "batch_size": 16, "lr": 4e-3, "seconds": 3.6, "pixels": 32, "small": True},
+            arguments={"steps": 500, "batch_size": 16, "lr": 4e-3, "seconds": 3.6, "pixels": 32, "small": True},
         ),
     ),
     numbers=("synchrony/as-it-is/Acc@+-1/10", "synchrony/as-it-is/Acc@+-1/all", "synchrony/shifted/Acc@+-1/all"),

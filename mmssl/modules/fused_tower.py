@@ -74,7 +74,7 @@ class FusedTower(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        nn.init.normal_(self.answer.weight, std=0.01)
+        nn.init.normal_(self.answer.weight, std=0.1)
 
     def forward(self, video: Tensor, sound: Tensor) -> Tensor:
         """`[N, T', H', W']` logits of "this sound is of this moment"."""
