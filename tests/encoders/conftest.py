@@ -18,6 +18,7 @@ from mmssl.encoders.audio_resnet import AudioResNet
 from mmssl.encoders.audio_windows import AudioWindows
 from mmssl.encoders.clip_open import ClipImage, ClipText
 from mmssl.encoders.image_l3 import ImageL3
+from mmssl.encoders.image_plain import ImagePlain
 from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.image_timm import ImageTimm
 from mmssl.encoders.multisensory import MultisensoryAudio, MultisensoryVideo
@@ -43,6 +44,7 @@ WORDS = 50
 TINY: dict[str, Callable[[Path], Encoder]] = {
     "VideoSmall": lambda _: VideoSmall(channels=(16, 16, 32)),
     "VideoStack": lambda _: VideoStack(ImageSmall(channels=(16, 16, 32)), width=16),
+    "ImagePlain": lambda _: ImagePlain((8, 8, 16, 16)),
     "ImageSmall": lambda _: ImageSmall(channels=(16, 16, 32)),
     "ImageL3": lambda _: ImageL3(width=4),
     "ImageL3 stride 2": lambda _: ImageL3(width=4, stride=2),
