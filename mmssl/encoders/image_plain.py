@@ -26,11 +26,12 @@ class ImagePlain(Encoder):
     def __init__(self, channels: Sequence[int] = (16, 32, 48, 48)) -> None:
         super().__init__()
         self.dim, self.normalize = channels[-1], PixelNorm(*CENTERED)
-        self.layers = nn.Sequential()
+        layers: list[nn.Module] = []
         for number, (inputs, outputs) in enumerate(pairwise((3, *channels))):
-            self.layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
             if number < 2:
-                self.layers.append(nn.MaxPool2d(2))
+                layers.append(nn.MaxPool2d(2))
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """`[B, T, 3, H, W]` to `[B, T, H / 4, W / 4, D]`."""
