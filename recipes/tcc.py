@@ -65,7 +65,7 @@ def recipe(
         objective=_small(stride) if small else _paper(stride, pixels),
         steps=steps,
         batch_size=batch_size,
-        optimization=Optimization(lr=lr, weight_decay=1e-5, precision="auto"),
+        optimization=Optimization(lr=lr, warmup=steps // 20, weight_decay=1e-5, precision="auto"),
         evaluations={"held-out": Alignment(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=5000,
         seed=seed,
