@@ -4,7 +4,7 @@ from benchmarks.proof import Arm, Films, Proof
 from mmssl.data.synthetic.difficulty import actions
 from mmssl.data.synthetic.generate import World
 
-SMALL = {"small": True, "seconds": 4.0, "frames": 40, "pixels": 32, "batch_size": 4, "lr": 2e-3}
+SMALL = {"small": True, "seconds": 4.0, "frames": 40, "pixels": 32, "batch_size": 4, "lr": 1e-3}
 
 PROOF = Proof(
     family="cycle",
@@ -13,7 +13,7 @@ PROOF = Proof(
     file="cycle/tcc.py",
     hook="-",
     arms=(
-        Arm(name="tcc", recipe="tcc", arguments={**SMALL, "steps": 400}),
+        Arm(name="tcc", recipe="tcc", arguments={**SMALL, "steps": 600}),
         Arm(name="untrained", recipe="tcc", arguments=SMALL, trained=False),
     ),
     numbers=(
