@@ -1,6 +1,7 @@
 """The tables of all proofs, from what their runs left."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ def objectives(proofs: Mapping[str, Proof], results: Path) -> str:
         told, real = _told(results / f"{name}.json"), _told(results / f"{name}.real.json")
         steps = " → ".join(f"{real[key]:.3g}" for key in real if key.startswith("loss"))
         if told:
-            arm = told["arms"][0]
+            # Of LiT the first arm is the training that its tower comes from.
+            arm = next((arm for arm in told["arms"] if arm["recipe"] == name), told["arms"][0])
             lines.append((*about, f"`{arm['recipe']}`", proof.hook, *_shown(arm, proof.numbers[0]), steps))
         else:
             lines.append((*about, f"`{proof.arms[0].recipe}`", proof.hook, "not run", "", "", "", steps))
@@ -64,6 +66,8 @@ def _line(name: str, arm: Mapping[str, Any], number: str) -> tuple[str, ...]:
 def _value(arm: Mapping[str, Any], number: str) -> tuple[str, str, str]:
     """A number, what chance gives, and its interval, or the range over seeds where there are several."""
     numbers = arm["numbers"]
+    if math.isnan(numbers[number]):
+        return "–", "–", ""
     chance = f"{numbers[f'{number}/chance']:.3f}" if f"{number}/chance" in numbers else "–"
     span = ""
     if len(arm["seeds"]) > 1:

@@ -138,3 +138,7 @@ def main() -> None:
     # each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     app()
+
+
+if __name__ == "__main__":
+    main()
