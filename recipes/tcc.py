@@ -16,7 +16,7 @@ from mmssl.encoders.image_timm import image_resnet
 from mmssl.encoders.video_stack import VideoStack
 from mmssl.evaluate.alignment import Alignment
 from mmssl.modules.augment import VideoAugment
-from mmssl.modules.frame_distance import Similarity, cosine
+from mmssl.modules.frame_distance import Similarity
 from mmssl.modules.norms_only import norms_only
 from mmssl.objectives.cycle.cycle_back import Classification
 from mmssl.objectives.cycle.tcc import TCC, OffsetUniform
@@ -80,13 +80,14 @@ def _paper(stride: int, pixels: int) -> TCC:
 
 
 def _small(stride: int) -> TCC:
-    """From scratch: cosines of single frames, and classification; regression stays at chance for long."""
+    """From scratch: single frames of unit length, and classification; regression stays at chance for long."""
     return TCC(
         video=ImagePlain(),
         dim=32,
         hidden=128,
         dropout=0.0,
         sampling=OffsetUniform(context=1, stride=stride),
-        similarity=Similarity(distance=cosine, temperature=0.025, scale_by_dim=False),
+        unit=True,
+        similarity=Similarity(temperature=0.05, scale_by_dim=False),
         loss=Classification(smoothing=0.0),
     )

@@ -13,7 +13,7 @@ PROOF = Proof(
     file="cycle/tcc.py",
     hook="-",
     arms=(
-        Arm(name="tcc", recipe="tcc", arguments={**SMALL, "steps": 600}),
+        Arm(name="tcc", recipe="tcc", arguments={**SMALL, "steps": 800}),
         Arm(name="untrained", recipe="tcc", arguments=SMALL, trained=False),
     ),
     numbers=(

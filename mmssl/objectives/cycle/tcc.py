@@ -109,6 +109,7 @@ class TCC(Objective):
         dim: E.
         hidden: units of the head's two layers.
         dropout: share of the head's inputs that is left out in training.
+        unit: whether frames are of unit length, so that squared distances are twice those of cosines; not in the paper.
         sampling: which frames of a clip; `OffsetUniform()` when None.
         similarity: by which frames are nearest neighbors; `Similarity()` when None.
         loss: `Regression()` when None, `Classification()`, `MeanSquare()` or `Huber()`.
@@ -125,6 +126,7 @@ class TCC(Objective):
         dim: int = 128,
         hidden: int = 512,
         dropout: float = 0.1,
+        unit: bool = False,
         sampling: OffsetUniform | None = None,
         similarity: Similarity | None = None,
         loss: CycleLoss | None = None,
@@ -134,7 +136,7 @@ class TCC(Objective):
         super().__init__({"video": video}, {"video": FrameHead(video.dim, hidden, dim, dropout)})
         self.sampling, self.similarity = sampling or OffsetUniform(), similarity or Similarity()
         self.loss, self.walk = loss or Regression(), walk or AllPairs()
-        self.augment = WhenTraining(augment)
+        self.augment, self.unit = WhenTraining(augment), unit
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """Terms: how far from home cycles end on the mean, in lengths of a film; how many end at the very frame."""
@@ -188,7 +190,7 @@ class TCC(Objective):
         grid = self.encoders["video"](stacks.flatten(0, 1))
         pooled = grid.flatten(1, -2).amax(1)
         frames: Tensor = self.heads["video"](pooled.unflatten(0, stacks.shape[:2]), seeds)
-        return frames
+        return functional.normalize(frames.float(), dim=-1) if self.unit else frames
 
     @staticmethod
     def _kin(batch: Batch, all_counts: Tensor, here: Tensor) -> Tensor:
