@@ -38,7 +38,9 @@ def measured(model: Model, world: Path) -> Mapping[str, float]:
     return numbers
 
 
-AVID = {"recordings": 2500, "steps": 300, "batch_size": 32, "lr": 2e-3, "refresh_every": 50, "small": True}
+# Few films, as a memory says something only once its recording has come by; 2,500 of them are seen too seldom here.
+AVID = {"recordings": 400, "steps": 300, "batch_size": 32, "lr": 2e-3, "refresh_every": 25, "small": True}
+FILMS = "{train}/train-000[0-3]*.mp4"
 
 PROOF = Proof(
     family="contrast",
@@ -47,9 +49,9 @@ PROOF = Proof(
     file="contrastive/avid_cma.py",
     hook="after_step, refresh",
     arms=(
-        Arm(name="avid_cma", recipe="avid_cma", arguments={**AVID, "agreement": True}),
-        Arm(name="avid", recipe="avid_cma", arguments={**AVID, "agreement": False}),
-        Arm(name="untrained", recipe="avid_cma", arguments=AVID, trained=False),
+        Arm(name="avid_cma", recipe="avid_cma", arguments={**AVID, "agreement": True}, data=FILMS),
+        Arm(name="avid", recipe="avid_cma", arguments={**AVID, "agreement": False}, data=FILMS),
+        Arm(name="untrained", recipe="avid_cma", arguments=AVID, data=FILMS, trained=False),
     ),
     numbers=("retrieval/audio-video/R@10", "retrieval/video-audio/R@10", "neighbors/video", "neighbors/audio"),
     says="with recordings that agree in both modalities as positives within each, neighbors are more alike",
