@@ -10,7 +10,7 @@ from mmssl.training.layout import lay_channels_last
 from mmssl.training.recompute import recompute
 
 # Two tables, and word vectors under one linear layer: nothing in a row.
-WITHOUT_BLOCKS = {"TextMean", "TextWords", "TextWords not frozen"}
+WITHOUT_BLOCKS = {"ImagePlain", "VideoBlank", "TextMean", "TextWords", "TextWords not frozen"}
 
 
 def step(encoder: Encoder, inputs: Tensor) -> dict[str, Tensor]:
