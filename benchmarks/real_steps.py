@@ -1,4 +1,4 @@
-"""Two steps of a recipe on real clips: that the path works there, and how fast; nothing about what is learnt."""
+"""Two steps of a recipe on real clips: they show that the path works there, and nothing about what is learnt."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ _STEPS = 2
 
 
 def two_steps(proof: Proof, data: str, prover: Prover) -> dict[str, float | str]:
-    """The loss of both steps, and what could not be read."""
+    """The loss of both steps; what cannot be read is named on the way."""
     arm = next(arm for arm in proof.arms if arm.trained)
     places = {"train": data, "world": data} | {other.name: "" for other in proof.arms}
     arguments = {name: filled(value, places) for name, value in arm.arguments.items()}

@@ -16,7 +16,7 @@ PROOF = Proof(
         Arm(name="none within", recipe="max_margin", arguments={**_SMALL, "within": 0.0}),
         Arm(name="untrained", recipe="max_margin", arguments=_SMALL, trained=False),
     ),
-    numbers=("retrieval/text.en-video/R@10", "retrieval/video-text.en/R@10"),
+    numbers=("retrieval/text-video/R@10", "retrieval/video-text/R@10"),
     says="words find their picture; negatives within a film help or harm by as much as told",
     films=CALM,
 )

@@ -15,6 +15,6 @@ PROOF = Proof(
         Arm(name="hybrid", recipe="support_set", arguments={**_SMALL, "support": "hybrid"}),
         Arm(name="none", recipe="support_set", arguments={**_SMALL, "support": "none"}),
     ),
-    numbers=("retrieval/text.en-video/R@10", "retrieval/video-text.en/R@10"),
+    numbers=("retrieval/text-video/R@10", "retrieval/video-text/R@10"),
     says="what captioning from other videos adds to contrast",
 )

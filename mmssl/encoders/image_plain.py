@@ -38,6 +38,10 @@ class ImagePlain(Encoder):
         grid: Tensor = self.layers(self.normalize(inputs).flatten(0, 1))
         return grid.movedim(1, -1).reshape(*inputs.shape[:2], *grid.shape[2:], self.dim)
 
+    def units(self) -> list[nn.Module]:
+        """The convolutions."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
+
     def pool(self, grid: Tensor, mask: Tensor | None = None) -> Tensor:
         """The maximum over all places and frames."""
         return max_pool(grid, mask)

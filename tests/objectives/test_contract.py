@@ -122,12 +122,12 @@ def test_overfits_one_batch(found: type[Objective], build: Build, sample: Sample
     objective, batch = build(found), sample()
     optimizer = torch.optim.Adam(objective.parameters(), 0.01)
     first = objective(batch)[0].item()
-    for step in range(400):
+    for step in range(150):
         loss, _ = objective(batch)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        objective.after_step(step / 400)
+        objective.after_step(step / 150)
         if loss < first / 4:
             break
     assert loss < first / 4
