@@ -10,21 +10,15 @@ encoders have one optimizer, which forgets the heads' moments when they begin an
 mean over its windows in the middle of it or at fixed places.
 """
 
-from collections.abc import Iterable
+from torch import nn
 
-from torch import Tensor, nn
-
-from mmssl.batch import Batch, Modality
+from mmssl.batch import Modality
 from mmssl.encoder import Encoder
 from mmssl.errors import UsageError
-from mmssl.modules.assignment import of_recordings, pooled
-from mmssl.modules.cached_gradient import in_chunks
-from mmssl.modules.cluster_lessons import Lessons
-from mmssl.modules.when_training import WhenTraining
-from mmssl.objective import Objective, Terms
+from mmssl.modules.cluster_learner import ClusterLearner
 
 
-class DeepCluster(Objective):
+class DeepCluster(ClusterLearner):
     """Each stream learns the clusters of its own features.
 
     Args:
@@ -39,9 +33,6 @@ class DeepCluster(Objective):
     Raises:
         UsageError: no encoder.
     """
-
-    comparable = False
-    chunk: int | None = 0
 
     def __init__(
         self,
@@ -58,25 +49,11 @@ class DeepCluster(Objective):
         encoders = {m: encoder for m, encoder in given.items() if encoder is not None}
         if not encoders:
             raise UsageError("DeepCluster needs video or audio: give it an encoder")
-        super().__init__(encoders, {m: nn.Identity() for m in encoders})
-        self.refresh_every = refresh_every
-        self.lessons = Lessons(encoders, {m: [m] for m in encoders}, clusters, dims)
-        self.augments = nn.ModuleDict({"video": WhenTraining(augment), "audio": WhenTraining(audio_augment)})
-
-    def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
-        """The sum of the streams' cross-entropies, each log K at chance; terms as of `Lessons`."""
-        learnt: tuple[Tensor, Terms] = self.lessons(in_chunks(self.represent, (batch,), self.chunk or 0), batch)
-        return learnt
-
-    def represent(self, batch: Batch) -> dict[str, Tensor]:
-        """Features of each clip, `[B, D]`."""
-        changed = Batch(**{m: self.augments[m](getattr(batch, m), batch) for m in self.encoders})
-        return {m: pooled(self, changed, m) for m in self.encoders}
-
-    def refresh(self, batches: Iterable[Batch]) -> None:
-        """Find the clusters of every stream; the heads begin anew."""
-        self.lessons.renew(of_recordings(self, batches))
-
-    def clusters(self, batch: Batch) -> dict[str, Tensor]:
-        """`[B, K]` probabilities of the clusters by each head, NaN for clips that lack its modality."""
-        return self.lessons.predict(self, batch)
+        super().__init__(
+            encoders,
+            {m: [m] for m in encoders},
+            clusters=clusters,
+            dims=dims,
+            refresh_every=refresh_every,
+            augments=(augment, audio_augment),
+        )

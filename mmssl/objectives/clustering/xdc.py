@@ -5,20 +5,14 @@ Clustering" (NeurIPS), section 3: the labels of a stream are the clusters of the
 are those of encoders that nothing has trained. Departures: those of `deep_cluster.py`.
 """
 
-from collections.abc import Iterable
+from torch import nn
 
-from torch import Tensor, nn
-
-from mmssl.batch import Batch, Modality
+from mmssl.batch import Modality
 from mmssl.encoder import Encoder
-from mmssl.modules.assignment import of_recordings, pooled
-from mmssl.modules.cached_gradient import in_chunks
-from mmssl.modules.cluster_lessons import Lessons
-from mmssl.modules.when_training import WhenTraining
-from mmssl.objective import Objective, Terms
+from mmssl.modules.cluster_learner import ClusterLearner
 
 
-class XDC(Objective):
+class XDC(ClusterLearner):
     """Two streams that teach each other; nothing aligns their features, so they cannot be compared.
 
     Args:
@@ -30,9 +24,6 @@ class XDC(Objective):
         augment: of video, when training: `(video, seed) -> video`; never when clusters are found.
         audio_augment: of audio, likewise.
     """
-
-    comparable = False
-    chunk: int | None = 0
 
     def __init__(
         self,
@@ -46,26 +37,11 @@ class XDC(Objective):
         audio_augment: nn.Module | None = None,
     ) -> None:
         encoders: dict[Modality, Encoder] = {"video": video, "audio": audio}
-        super().__init__(encoders, {m: nn.Identity() for m in encoders})
-        self.refresh_every = refresh_every
-        taught: dict[Modality, list[str]] = {"video": ["audio"], "audio": ["video"]}
-        self.lessons = Lessons(encoders, taught, clusters, dims)
-        self.augments = nn.ModuleDict({"video": WhenTraining(augment), "audio": WhenTraining(audio_augment)})
-
-    def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
-        """The sum of both cross-entropies, 2 log K at chance; terms as of `Lessons`."""
-        learnt: tuple[Tensor, Terms] = self.lessons(in_chunks(self.represent, (batch,), self.chunk or 0), batch)
-        return learnt
-
-    def represent(self, batch: Batch) -> dict[str, Tensor]:
-        """Features of each clip, `[B, D]`."""
-        changed = Batch(**{m: self.augments[m](getattr(batch, m), batch) for m in self.encoders})
-        return {m: pooled(self, changed, m) for m in self.encoders}
-
-    def refresh(self, batches: Iterable[Batch]) -> None:
-        """Find the clusters of every stream; the heads begin anew."""
-        self.lessons.renew(of_recordings(self, batches))
-
-    def clusters(self, batch: Batch) -> dict[str, Tensor]:
-        """`[B, K]` probabilities of the clusters by each head, NaN for clips that lack its modality."""
-        return self.lessons.predict(self, batch)
+        super().__init__(
+            encoders,
+            {"video": ["audio"], "audio": ["video"]},
+            clusters=clusters,
+            dims=dims,
+            refresh_every=refresh_every,
+            augments=(augment, audio_augment),
+        )
