@@ -22,7 +22,7 @@ from mmssl.objectives.clustering.xdc import XDC
 Tiny = dict[str, type[Encoder]]
 Sample = Callable[..., Batch]
 
-HEADS = {
+HEADS: dict[type[Objective], set[str]] = {
     DeepCluster: {"video_from_video", "audio_from_audio"},
     MDC: {"video_from_video", "video_from_audio", "audio_from_audio", "audio_from_video"},
     CDC: {"video_from_joint", "audio_from_joint"},
