@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmssl.applications.measure import measure
 from mmssl.applications.model import Model
-from mmssl.data.synthetic.difficulty import easy
+from mmssl.data.synthetic.difficulty import easy, uneven
 from mmssl.data.synthetic.generate import World, synthesize
 from mmssl.training.recipe import Argument
 
@@ -37,6 +37,10 @@ class Films:
 WORLD = Films(name="w64", world=World(pixels=64), counts={"train": 2500, "valid": 200, "test": 300})
 # One object on a calm background, for systems of one picture and a second of sound.
 EASY = Films(name="e64", world=World(pixels=64, difficulty=easy()), counts={"train": 2500, "valid": 200, "test": 300})
+# Sounds that never repeat, so that each has one place only.
+UNEVEN = Films(
+    name="uneven64", world=World(pixels=64, difficulty=uneven()), counts={"train": 1500, "valid": 100, "test": 300}
+)
 
 Measure = Callable[[Model, Path], Mapping[str, float]]  # of a trained model and the world's folder
 

@@ -13,7 +13,7 @@ def synthesize(
     workers: Annotated[int, Option(min=1, help="Processes.")] = 1,
     seconds: Annotated[float, Option(help="Length of a clip.")] = 4.0,
     pixels: Annotated[int, Option(help="Side of the picture.")] = 128,
-    difficulty: Annotated[str, Option(help="easy, default, hard or actions.")] = "default",
+    difficulty: Annotated[str, Option(help="easy, default, hard, actions or uneven.")] = "default",
     splits: Annotated[str, Option(help="Shares of the clips.")] = "train=0.8,valid=0.1,test=0.1",
     linked: Annotated[bool, Option(help="Off: each picture gets another scene's sound, as a control.")] = True,
     max_offset: Annotated[float, Option(help="Seconds by which sound and picture are moved apart at most.")] = 0.0,

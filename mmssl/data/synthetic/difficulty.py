@@ -22,8 +22,8 @@ class Difficulty:
         max_offset: seconds by which the sound is moved against the picture at most; the truth tells by how much.
         linked: False gives every picture the sound of another scene. All that is not the link between sight and
             sound (codec, clip boundaries, loudness, frame grid) stays, so a model trained on it must stay at chance.
-        acting: what sounds does one action from its begin to its end, once a clip and in each stage at a speed of its
-            own, instead of a cycle; the clip's label is then the action.
+        motions: what sounds does "cycles", which repeat; "actions", one a clip from its begin to its end, in each stage
+            at a speed of its own; or moves "uneven", which never repeats.
     """
 
     objects: tuple[int, int] = (1, 3)
@@ -36,7 +36,7 @@ class Difficulty:
     drift: float = 1.0
     max_offset: float = 0.0
     linked: bool = True
-    acting: bool = False
+    motions: str = "cycles"
 
     def __post_init__(self) -> None:
         checks = {
@@ -49,15 +49,21 @@ class Difficulty:
             "narration": 0 <= self.narration <= 8,
             "drift": 0 <= self.drift <= 60,
             "max_offset": 0 <= self.max_offset <= 10,
+            "motions": self.motions in ("cycles", "actions", "uneven"),
         }
         for name, good in checks.items():
             if not good:
                 raise UsageError(f"difficulty.{name} is {getattr(self, name)}, which is out of its range; see --help")
 
+    @property
+    def told_by_action(self) -> bool:
+        """Whether a clip's label is its action; else it is the kind of what sounds."""
+        return self.motions == "actions"
+
     def to_json(self) -> dict[str, Any]:
-        """Its fields, with lists for tuples, as JSON gives them back; without `acting`, which came later, if False."""
+        """Its fields, with lists for tuples, as JSON gives them back; without `motions`, which came later, if cycles."""
         fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-        return {name: value for name, value in fields.items() if name != "acting" or value}
+        return {name: value for name, value in fields.items() if (name, value) != ("motions", "cycles")}
 
 
 def easy() -> Difficulty:
@@ -84,10 +90,18 @@ def actions() -> Difficulty:
 
     The camera is on a tripod: its shake is in all films alike, so frames that shake alike would answer each other.
     """
-    return Difficulty(objects=(1, 1), offscreen=0.0, jitter=0.0, acting=True)
+    return Difficulty(objects=(1, 1), offscreen=0.0, jitter=0.0, motions="actions")
 
 
-NAMED = {"easy": easy, "default": Difficulty, "hard": hard, "actions": actions}
+def uneven() -> Difficulty:
+    """One thing that is dribbled out of time, each stroke as hard as its fall: for synchronization.
+
+    In the other worlds sounds repeat, often within half a second, and a sound fits the picture a period later as well.
+    """
+    return Difficulty(objects=(1, 2), offscreen=0.0, motions="uneven")
+
+
+NAMED = {"easy": easy, "default": Difficulty, "hard": hard, "actions": actions, "uneven": uneven}
 
 
 def named(name: str) -> Difficulty:

@@ -67,7 +67,7 @@ def make(world: World, split: str, number: int, folder: Path) -> bool:
     heard = shown if world.difficulty.linked else unlinked(shown)
     fields = {
         "captions": said,
-        "label": known.action if world.difficulty.acting else shown.things[shown.main].kind,
+        "label": known.action if world.difficulty.told_by_action else shown.things[shown.main].kind,
         "group": f"{world.seed}-{shown.key}",
         "truth": known.to_json(),
     }

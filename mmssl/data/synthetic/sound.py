@@ -93,16 +93,19 @@ def _stroke(thing: Thing, after: NDArray[np.float64], hiss: Sound, sample_rate: 
 def _strokes(thing: Thing, start: float, samples: int, sample_rate: int, rng: np.random.Generator) -> Sound:
     voice = VOICES[thing.kind]
     contacts = thing.motion.events(start - TAIL, start + samples / sample_rate)
+    forces = thing.motion.force(contacts)
     if voice.echo:
-        contacts = np.sort(np.concatenate([contacts, contacts + voice.echo]))
+        contacts, forces = np.concatenate([contacts, contacts + voice.echo]), np.tile(forces, 2)
+        order = np.argsort(contacts, kind="stable")
+        contacts, forces = contacts[order], forces[order]
     length = int(TAIL * sample_rate)
     sound = np.zeros(samples + 2 * length, np.float32)
     hiss = rng.standard_normal(length, np.float32)
-    for contact in contacts:
+    for contact, force in zip(contacts, forces, strict=True):
         first = int(np.ceil((contact - start) * sample_rate))
         if first < samples:
             after = (np.arange(length) + first) / sample_rate - (contact - start)
-            sound[first + length : first + 2 * length] += _stroke(thing, after, hiss, sample_rate)
+            sound[first + length : first + 2 * length] += np.float32(force) * _stroke(thing, after, hiss, sample_rate)
     return sound[length : length + samples]
 
 

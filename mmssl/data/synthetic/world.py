@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmssl.data.synthetic.difficulty import Difficulty
 from mmssl.data.synthetic.motion.motion import Motion
-from mmssl.data.synthetic.motion.placing import ACTING, SILENT, SOUNDING, Place, place
+from mmssl.data.synthetic.motion.placing import MOTIONS, SILENT, Place, place
 from mmssl.data.synthetic.shapes import SHAPES
 
 KINDS = tuple(SHAPES)
@@ -176,7 +176,7 @@ def scene(seed: int, split: str, number: int, difficulty: Difficulty, seconds: f
     rng = generator(seed, split, number, 0)
     count = int(rng.integers(difficulty.objects[0], difficulty.objects[1] + 1))
     sounding = int(rng.integers(1, min(difficulty.sounding, count) + 1))
-    active = ACTING if difficulty.acting else SOUNDING
+    active = MOTIONS[difficulty.motions]
     things: list[Thing] = []
     for position in range(count):
         loud = position < sounding

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from mmssl.data.synthetic.motion.motion import Bar
-from mmssl.data.synthetic.motion.placing import ACTING, SILENT, SOUNDING, place
+from mmssl.data.synthetic.motion.placing import ACTING, BOUNCES, SILENT, SOUNDING, UNEVEN, place
 from mmssl.data.synthetic.shapes import extent, reach
 from mmssl.data.synthetic.world import KINDS
 
 TIMES = np.linspace(0, 4, 401)
 
 
-@pytest.mark.parametrize("name", [*SOUNDING, *SILENT, *ACTING])
+@pytest.mark.parametrize("name", [*SOUNDING, *SILENT, *ACTING, *UNEVEN])
 def test_it_stays_in_the_picture(name: str) -> None:
     rng = np.random.default_rng(1)
     for kind in KINDS:
@@ -24,14 +24,14 @@ def test_it_stays_in_the_picture(name: str) -> None:
         assert steps.max() < (0.06 if name in SILENT else 6)
 
 
-@pytest.mark.parametrize("name", ["bounce", "slide", "strike", "hop"])
+@pytest.mark.parametrize("name", ["bounce", "slide", "strike", "hop", "dribble"])
 def test_it_touches_what_it_strikes_at_the_very_time(name: str) -> None:
     rng = np.random.default_rng(2)
     for kind in KINDS:
         motion = place(name, rng, kind, 0.14, 4.0)
         events = motion.events(0.0, 4.0)
         assert len(events) >= 2
-        assert (np.diff(events) > 0.2).all()
+        assert (np.diff(events) > 0.2 - 1e-9).all()
         at, before = motion.pose(events), motion.pose(events - 0.03)
         for i in range(len(events)):
             gaps = [_gap(kind, 0.14, motion.tilt, at.x[i], at.y[i], bar) for bar in motion.bars()]
@@ -58,7 +58,7 @@ def test_what_hums_is_loudest_at_phase_0(name: str) -> None:
     assert len(motion.events(0.0, 4.0)) == 0
 
 
-@pytest.mark.parametrize("name", SOUNDING)
+@pytest.mark.parametrize("name", [*SOUNDING, *UNEVEN])
 def test_the_period_is_the_period(name: str) -> None:
     motion = place(name, np.random.default_rng(4), "square", 0.14, 4.0)
     once, again = motion.phase(TIMES), motion.phase(TIMES + motion.period)
@@ -68,6 +68,22 @@ def test_the_period_is_the_period(name: str) -> None:
         time = motion.delay + motion.moment(contact) * motion.period
         gap = abs(float(motion.phase(np.array([time + 1e-9]))[0]) - contact)
         assert min(gap, 1 - gap) < 1e-6
+
+
+def test_what_is_dribbled_never_repeats_and_strikes_as_hard_as_it_fell() -> None:
+    rng = np.random.default_rng(7)
+    for kind in KINDS:
+        motion = place("dribble", rng, kind, 0.14, 4.0)
+        events = motion.events(-1.0, 5.0)
+        gaps = np.diff(events)
+        assert motion.period > 6.0
+        assert BOUNCES[0] <= gaps.min() < gaps.max() <= BOUNCES[1]
+        assert (motion.events(-1.0, 2.0).tolist() + motion.events(2.0, 5.0).tolist()) == events.tolist()
+        heights = motion.pose(events[:1]).y - motion.pose(events[:-1] + gaps / 2).y
+        force = motion.force(events)
+        assert force[1:] / force[1] == pytest.approx(gaps / gaps[0])
+        assert heights / heights[0] == pytest.approx((gaps / gaps[0]) ** 2)
+    assert place("bounce", rng, "star", 0.14, 4.0).force(np.arange(3.0)).tolist() == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("name", ACTING)

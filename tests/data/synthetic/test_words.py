@@ -5,7 +5,7 @@ import pytest
 
 from mmssl.data.synthetic.captions import LANGUAGES, captions
 from mmssl.data.synthetic.difficulty import Difficulty, hard
-from mmssl.data.synthetic.motion.placing import ACTING, SILENT, SOUNDING
+from mmssl.data.synthetic.motion.placing import ACTING, SILENT, SOUNDING, UNEVEN
 from mmssl.data.synthetic.words.chinese import CHINESE
 from mmssl.data.synthetic.words.english import ENGLISH
 from mmssl.data.synthetic.words.french import FRENCH
@@ -57,7 +57,7 @@ def test_everything_can_be_said(language: Language) -> None:
     for kind in KINDS:
         for color in COLORS:
             for size in SIZES:
-                for motion in (*SOUNDING, *ACTING):
+                for motion in (*SOUNDING, *ACTING, *UNEVEN):
                     other = Seen(kind, color, size, str(rng.choice(list(SILENT))))
                     said.add(describe(language, Seen(kind, color, size, motion), [other], True, rng))
     assert len(said) > 900

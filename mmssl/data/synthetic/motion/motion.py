@@ -87,6 +87,10 @@ class Motion(ABC):
         """`[T]` in [0, 1] of the sound that it makes without contact; 0 for those that strike."""
         return np.zeros_like(times)
 
+    def force(self, contacts: Times) -> Times:
+        """`[E]` in (0, 1] of the strokes at contacts that `events` told."""
+        return np.ones_like(contacts)
+
     def bars(self) -> tuple[Bar, ...]:
         """What it strikes."""
         return ()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mmssl.data.synthetic.motion.acting import SMALLEST, Climb, Cross
+from mmssl.data.synthetic.motion.dribbling import PUSH, Dribble
 from mmssl.data.synthetic.motion.humming import Orbit, Pulse, Spin
 from mmssl.data.synthetic.motion.motion import Motion
 from mmssl.data.synthetic.motion.silent import Drift, Rest
@@ -13,6 +14,7 @@ from mmssl.data.synthetic.motion.striking import THICKNESS, Bounce, Hop, Slide, 
 from mmssl.data.synthetic.shapes import reach
 
 GRAVITY = 2.2  # sides of the picture a second squared
+BOUNCES = (0.2, 0.5)  # seconds of a bounce that is dribbled: 0.56 s, ten windows of synchronization, hold a contact
 RIGHT, DOWN, LEFT, UP = 0.0, np.pi / 2, np.pi, -np.pi / 2
 
 
@@ -130,6 +132,24 @@ def _cross(rng: np.random.Generator, kind: str, radius: float, seconds: float) -
     return Cross(**action, left=x, right=x + span, y=y, beyond_left=left, beyond_right=right, wall=2.2 * radius)
 
 
+def _dribble(rng: np.random.Generator, kind: str, radius: float, seconds: float) -> Motion:
+    lengths = rng.uniform(*BOUNCES, int((seconds + 2) / BOUNCES[0]))  # the clip, and what rings into it
+    beats = (0.0, *(float(beat) for beat in np.cumsum(lengths)))
+    tilt = float(rng.uniform(-0.25, 0.25))
+    below = radius * reach(kind, tilt, DOWN)
+    floor = _between(rng, radius + PUSH * BOUNCES[1] ** 2 / 8, 1 - below - THICKNESS)
+    return Dribble(
+        period=beats[-1],
+        delay=float(rng.uniform(0, beats[-1])),
+        tilt=tilt,
+        beats=beats,
+        x=_between(rng, radius, 1 - radius),
+        floor=floor,
+        below=below,
+        width=2.2 * radius,
+    )
+
+
 Place = Callable[[np.random.Generator, str, float, float], Motion]
 SOUNDING: dict[str, Place] = {
     "bounce": _bounce,
@@ -142,8 +162,11 @@ SOUNDING: dict[str, Place] = {
 }
 SILENT: dict[str, Place] = {"rest": _rest, "drift": _drift}
 ACTING: dict[str, Place] = {"climb": _climb, "cross": _cross}
+UNEVEN: dict[str, Place] = {"dribble": _dribble}
+# What sounds, by a world's `Difficulty.motions`.
+MOTIONS = {"cycles": SOUNDING, "actions": ACTING, "uneven": UNEVEN}
 
 
 def place(name: str, rng: np.random.Generator, kind: str, radius: float, seconds: float) -> Motion:
     """A motion of that name for a shape of that radius, in the picture for all of `seconds`."""
-    return (SOUNDING | SILENT | ACTING)[name](rng, kind, radius, seconds)
+    return (SOUNDING | SILENT | ACTING | UNEVEN)[name](rng, kind, radius, seconds)

@@ -25,6 +25,7 @@ ACTIONS = {
     "drift": ("drifts slowly", "is drifting", "is drifting silently"),
     "climb": ("climbs, turns over and touches the ceiling", "is rising to the ceiling"),
     "cross": ("crosses from wall to wall and shrinks", "is moving across to the right wall"),
+    "dribble": ("dribbles out of time", "is being dribbled out of time"),
 }
 
 

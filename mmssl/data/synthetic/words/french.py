@@ -36,6 +36,7 @@ ACTIONS = {
     "drift": ("dérive lentement", "avance sans bruit"),
     "climb": ("monte, se retourne et touche le plafond", "s'élève jusqu'au plafond"),
     "cross": ("traverse d'un mur à l'autre et rétrécit", "avance jusqu'au mur de droite"),
+    "dribble": ("rebondit à contretemps", "rebondit à un rythme irrégulier"),
 }
 
 

@@ -35,6 +35,7 @@ ACTIONS = {
     "drift": ("treibt langsam dahin", "schwebt lautlos vorbei"),
     "climb": ("steigt auf, dreht sich um und stößt an die Decke", "steigt bis zur Decke"),
     "cross": ("wandert von Wand zu Wand und schrumpft", "wandert zur rechten Wand hinüber"),
+    "dribble": ("prellt in ungleichem Takt auf den Boden", "wird ungleichmäßig geprellt"),
 }
 # (article, ending of the adjective) by gender, for the nominative and the accusative.
 INDEFINITE = {

@@ -35,6 +35,7 @@ ACTIONS = {  # said of masculine and feminine nouns alike, so nothing that agree
     "drift": ("avanza despacio", "flota lentamente"),
     "climb": ("sube, se da la vuelta y toca el techo", "asciende hasta el techo"),
     "cross": ("cruza de pared a pared y se encoge", "avanza hasta la pared derecha"),
+    "dribble": ("bota a destiempo", "está botando a un ritmo irregular"),
 }
 
 
