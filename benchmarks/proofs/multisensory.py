@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.proof import Arm, Proof
+from benchmarks.proof import UNEVEN, Arm, Proof
 from mmssl.applications.measure import measure
 from mmssl.applications.model import Model
 
@@ -36,6 +36,7 @@ PROOF = Proof(
         ),
     ),
     numbers=("synchrony/as-it-is/AUC", "synchrony/as-it-is/Acc@+-1/all", "localization/pointing"),
+    films=UNEVEN,
     says="one network tells sound of this moment from sound of another",
     measured_by=some,
 )

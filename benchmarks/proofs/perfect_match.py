@@ -1,9 +1,10 @@
 """Perfect Match: both logits, and what an untrained network finds.
 
-What repeats bounds all numbers of offsets on this world: `python -m benchmarks.sync_ceiling WORLD/test`.
+On the default world, whose sounds repeat, the first arm reached .57 with 10 windows and .84 with all of them, where
+`python -m benchmarks.sync_ceiling WORLD/test` gives .844 as the most that can be told.
 """
 
-from benchmarks.proof import Arm, Proof
+from benchmarks.proof import UNEVEN, Arm, Proof
 
 SMALL = {"steps": 240, "batch_size": 16, "lr": 4e-3, "seconds": 3.6, "pixels": 32, "small": True}
 
@@ -21,8 +22,11 @@ PROOF = Proof(
     numbers=(
         "synchrony/as-it-is/Acc@+-1/10",
         "synchrony/as-it-is/Acc@+-1/all",
+        "synchrony/shifted/Acc@+-1/10",
         "synchrony/shifted/Acc@+-1/all",
+        "synchrony/blind/Acc@+-1/all",
         "synchrony/as-it-is/AUC",
     ),
+    films=UNEVEN,
     says="the sound of the same instant is told from that of others of its clip, and by how much it was moved",
 )

@@ -1,6 +1,6 @@
 """SyncNet with its margin."""
 
-from benchmarks.proof import Arm, Proof
+from benchmarks.proof import UNEVEN, Arm, Proof
 
 PROOF = Proof(
     family="synchrony",
@@ -16,5 +16,6 @@ PROOF = Proof(
         ),
     ),
     numbers=("synchrony/as-it-is/Acc@+-1/10", "synchrony/as-it-is/Acc@+-1/all", "synchrony/shifted/Acc@+-1/all"),
+    films=UNEVEN,
     says="sounds of the same instant are nearer than those of others of the clip",
 )

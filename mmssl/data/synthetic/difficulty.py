@@ -61,7 +61,7 @@ class Difficulty:
         return self.motions == "actions"
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields, with lists for tuples, as JSON gives them back; without `motions`, which came later, if cycles."""
+        """Its fields, lists for tuples, as JSON gives them back; without `motions`, which came later, if "cycles"."""
         fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return {name: value for name, value in fields.items() if (name, value) != ("motions", "cycles")}
 
