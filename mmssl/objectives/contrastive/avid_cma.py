@@ -58,11 +58,13 @@ class Agreement:
         positives: recordings that are most alike.
         negatives: of memories of the same modality; the first so many of all.
         begin: progress at which it begins; positives are found at the next `refresh`.
+        refresh_every: steps between two searches for positives; the paper's is five epochs.
     """
 
     positives: int = 32
     negatives: int = 64
     begin: float = 0.5
+    refresh_every: int = 1000
 
 
 class AVIDCMA(Objective):
@@ -78,7 +80,6 @@ class AVIDCMA(Objective):
         temperature: of scores.
         momentum: of memories.
         agreement: the second part; None for AVID alone.
-        refresh_every: steps between two searches for what agrees; the paper's is five epochs.
         augments: of video and audio, when training: `(inputs, seed) -> inputs`.
 
     Raises:
@@ -102,14 +103,13 @@ class AVIDCMA(Objective):
         temperature: float = 0.07,
         momentum: float = 0.5,
         agreement: Agreement | None = Agreement(),
-        refresh_every: int = 1000,
         augments: tuple[nn.Module | None, nn.Module | None] = (None, None),
     ) -> None:
         given: dict[Modality, Encoder] = {"video": video, "audio": audio}
         super().__init__(given, {m: _head(e.dim, hidden, dim) for m, e in given.items()})
         self.norms = nn.ModuleDict({m: RowNorm(e.dim) for m, e in given.items()})
         self.negatives, self.temperature, self.agreement = negatives, temperature, agreement
-        self.refresh_every = None if agreement is None else refresh_every
+        self.refresh_every = None if agreement is None else agreement.refresh_every
         kept = agreement.positives if agreement else 0
         if recordings < kept + 2:
             raise UsageError(f"AVIDCMA has {recordings} recordings, too few for {kept} that agree; give it more")
