@@ -55,11 +55,16 @@ class Objective(nn.Module):
         found = [block for encoder in self.encoders.values() for block in encoder.units()]  # type: ignore[operator]
         return list(dict.fromkeys(found))
 
-    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
-        """The map in the shared space `[B, *grid, E]`, not normalized, with its mask; of the first caption for text."""
+    def encoded(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+        """The encoder's map `[B, *grid, D]`, before the head, with its mask; of the first caption for text."""
         encoder, inputs = self.encoders[modality], getattr(batch, modality)
         inputs = inputs[:, 0] if modality == "text" else inputs
-        return self.heads[modality](encoder(inputs)), encoder.mask(inputs)  # type: ignore[operator]
+        return encoder(inputs), encoder.mask(inputs)  # type: ignore[operator]
+
+    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+        """The map in the shared space `[B, *grid, E]`, not normalized, with its mask."""
+        grid, mask = self.encoded(batch, modality)
+        return self.heads[modality](grid), mask
 
     def embed(self, batch: Batch) -> dict[Modality, Tensor]:
         """One unit vector a clip, `[B, E]`, for each modality that both the batch and this objective have."""

@@ -38,9 +38,7 @@ class EncoderLayer:
 
     def __call__(self, objective: Objective, batch: Batch, modality: Modality) -> Tensor:
         """`[B, D]` of the encoder."""
-        encoder, inputs = objective.encoders[modality], getattr(batch, modality)
-        inputs = inputs[:, 0] if modality == "text" else inputs
-        pooled: Tensor = encoder.pool(encoder(inputs), encoder.mask(inputs))  # type: ignore[operator]
+        pooled: Tensor = objective.encoders[modality].pool(*objective.encoded(batch, modality))  # type: ignore[operator]
         return pooled.float()
 
 

@@ -83,10 +83,10 @@ class SyncLearner(Objective):
         pairs = self.pairs(batch)
         return pairs.at.at_shifts(pairs.distances(), self.sync_step, reach)
 
-    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+    def encoded(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
         """As of every objective, of sound window after window."""
         if modality != "audio":
-            return super().features(batch, modality)
+            return super().encoded(batch, modality)
         return along_time(self.encoders["audio"], self.windows.pieces(batch.audio)), None
 
     def pair_scores(self, batch: Batch) -> Tensor:

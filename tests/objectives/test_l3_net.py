@@ -9,7 +9,10 @@ from torch.nn import functional
 
 from mmssl.batch import Batch
 from mmssl.encoder import Encoder
+from mmssl.encoders.audio_l3 import AudioL3
+from mmssl.evaluate.layers import Embedding, EncoderLayer
 from mmssl.modules.frame_sound import others
+from mmssl.modules.front_ends import ave
 from mmssl.objectives.correspondence.l3_net import L3Net
 
 Tiny = dict[str, type[Encoder]]
@@ -59,3 +62,15 @@ def test_paper_sizes_and_no_retrieval(tiny: Tiny) -> None:
     objective = L3Net(video=tiny["video"](512), audio=tiny["audio"](512))
     assert not objective.comparable
     assert [tuple(p.shape) for p in objective.fusion.parameters()] == [(128, 1024), (128,), (2, 128), (2,)]
+
+
+def test_a_probe_hears_all_of_a_longer_clip(tiny: Tiny) -> None:
+    audio = AudioL3(ave(), width=4, stride=2)  # takes a second and nothing else
+    objective = L3Net(video=tiny["video"](), audio=audio).eval()
+    second = torch.randn(2, audio.sample_rate)
+    both = Batch(audio=torch.cat([second, second.flip(0)], 1))
+    for layer in (EncoderLayer(), Embedding()):
+        one, two = (layer(objective, Batch(audio=sound), "audio") for sound in (second, both.audio))
+        assert one.shape == two.shape == (2, audio.dim)
+        torch.testing.assert_close(two[0], two[1])  # pooled over the same two seconds in another order
+        assert not torch.allclose(one[0], one[1])

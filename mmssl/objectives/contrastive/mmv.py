@@ -116,10 +116,9 @@ class MMV(Objective):
         return vectors
 
     def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
-        """The map in all spaces side by side, `[B, *grid, E]`, with its mask; of the first caption for text."""
-        inputs = batch.text[:, 0] if modality == "text" else getattr(batch, modality)
-        encoder = self.encoders[modality]
-        return self.spaces.side_by_side(modality, encoder(inputs)), encoder.mask(inputs)  # type: ignore[operator]
+        """The map in all spaces side by side, `[B, *grid, E]`, with its mask."""
+        grid, mask = self.encoded(batch, modality)
+        return self.spaces.side_by_side(modality, grid), mask
 
     def embed(self, batch: Batch) -> dict[Modality, Tensor]:
         """One unit vector a clip; the product of two is the cosine in their pair's space, over a constant."""

@@ -84,12 +84,11 @@ class AVENet(Objective):
         logits: Tensor = self.decision(distance(image, sound).unsqueeze(-1)).float()
         return logits[..., 1] - logits[..., 0]
 
-    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+    def encoded(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
         """As of every objective, of sound window after window: the encoders of the paper take no other length."""
         if modality != "audio":
-            return super().features(batch, modality)
-        sound = nn.Sequential(self.encoders["audio"], self.heads["audio"])
-        return along_time(sound, self.window.pieces(batch.audio)), None
+            return super().encoded(batch, modality)
+        return along_time(self.encoders["audio"], self.window.pieces(batch.audio)), None
 
     def embed(self, batch: Batch) -> dict[Modality, Tensor]:
         """One unit vector a clip, `[B, E]`: the mean over its frames, and over its windows of sound."""

@@ -76,12 +76,11 @@ class AVOLNet(Objective):
         """Inner products of places and sounds, any shape, before the sigmoid, which keeps their order."""
         return products * self.slope + self.bias
 
-    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+    def encoded(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
         """As of every objective, of sound window after window: the encoders of the paper take no other length."""
         if modality != "audio":
-            return super().features(batch, modality)
-        sound = nn.Sequential(self.encoders["audio"], self.heads["audio"])
-        return along_time(sound, self.window.pieces(batch.audio)), None
+            return super().encoded(batch, modality)
+        return along_time(self.encoders["audio"], self.window.pieces(batch.audio)), None
 
     def pair_scores(self, batch: Batch) -> Tensor:
         """`[B, B]` log-odds of the best place of each clip's middle frame with the sound around each clip's."""

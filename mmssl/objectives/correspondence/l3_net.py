@@ -69,12 +69,11 @@ class L3Net(Objective):
         logits: Tensor = self.fusion(torch.cat([image, sound], dim=-1)).float()
         return logits[..., 1] - logits[..., 0]
 
-    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
+    def encoded(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
         """As of every objective, of sound window after window: the encoders of the paper take no other length."""
         if modality != "audio":
-            return super().features(batch, modality)
-        sound = nn.Sequential(self.encoders["audio"], self.heads["audio"])
-        return along_time(sound, self.window.pieces(batch.audio)), None
+            return super().encoded(batch, modality)
+        return along_time(self.encoders["audio"], self.window.pieces(batch.audio)), None
 
     def pair_scores(self, batch: Batch) -> Tensor:
         """`[B, B]` log-odds of each clip's middle frame (rows) with the sound around each clip's (columns)."""
