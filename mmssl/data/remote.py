@@ -1,7 +1,6 @@
 """Files at any fsspec address (`https://`, `s3://`, `gs://`, ...) by byte ranges, through a bounded local cache."""
 
 import asyncio
-import glob
 import os
 import sys
 import threading
@@ -13,9 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
-from mmssl.data.decode.reader import Source
-from mmssl.data.ranges import open_slice
-from mmssl.data.text import too_large
+from mmssl.data.reach import HTTP, is_own, own_client, public_client, refusal
 from mmssl.errors import Fault, MediaError
 
 BLOCK = 1 << 17  # bytes; a clip's ends lie inside blocks, so this is what a read fetches in vain
@@ -28,6 +25,7 @@ ABSENT, REFUSED = (404, 410), (401, 403)  # HTTP statuses that another try does 
 SCHEMES = frozenset(
     ("http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss", "oci", "hdfs", "webhdfs")
 ) | {"memory"}
+INSIDE = frozenset(("hdfs", "webhdfs"))  # name a host of a cluster, so only the user may name them
 PAUSE = 0.5  # seconds before the second try; doubled before each further one
 
 T = TypeVar("T")
@@ -38,15 +36,19 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
-def _filesystem(address: str) -> tuple[Any, str]:
+def open_filesystem(address: str, given: bool = True) -> tuple[Any, str]:
+    """The file system and the path in it; unless the user gave the address, one that reaches no own machine."""
     import fsspec
 
     scheme = address.partition(":")[0].lower()
     if "::" in address or scheme not in SCHEMES:
         known = ", ".join(sorted(SCHEMES))
         raise MediaError(address, Fault.UNSUPPORTED, f"is no address that mmssl opens; it opens {known}")
+    if scheme in INSIDE and not given:
+        raise MediaError(address, Fault.UNSUPPORTED, f"is named by a manifest from elsewhere; {scheme} is for your own")
+    client = {"get_client": own_client if given and is_own(address) else public_client} if scheme in HTTP else {}
     try:
-        filesystem, path = fsspec.core.url_to_fs(address)
+        filesystem, path = fsspec.core.url_to_fs(address, **client)
     except ImportError as error:
         raise MediaError(address, Fault.UNSUPPORTED, f"needs a package: {error}") from None
     except ValueError as error:
@@ -73,13 +75,14 @@ def attempt(address: str, act: Callable[[], T]) -> T:
     """Do it, three times when the network fails.
 
     Raises:
-        MediaError: MISSING or PERMISSION at once, NETWORK after the last try.
+        MediaError: MISSING, PERMISSION, or UNSUPPORTED for where it may not lead, at once; NETWORK after the last try.
     """
     failure: BaseException
     for left in reversed(range(TRIES)):
         try:
             return act()
         except FileNotFoundError as error:
+            _refuse(address, error)
             # fsspec says so of a server that does not answer, too; only an answer is final.
             if not isinstance(error.__cause__, _network_errors()) or _status(error.__cause__) in ABSENT:
                 raise MediaError(address, Fault.MISSING, "is not there; check the address") from None
@@ -88,6 +91,7 @@ def attempt(address: str, act: Callable[[], T]) -> T:
             detail = f"cannot be read by byte ranges, its server may not offer them: {error!s:.200}"
             raise MediaError(address, Fault.NETWORK, detail) from None
         except _network_errors() as error:
+            _refuse(address, error)
             failure = error
         if isinstance(failure, PermissionError) or _status(failure) in REFUSED:
             raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
@@ -95,6 +99,11 @@ def attempt(address: str, act: Callable[[], T]) -> T:
             time.sleep(PAUSE * 2 ** (TRIES - 1 - left))
     detail = f"could not be read in {TRIES} tries: {failure!s:.200}" if str(failure) else type(failure).__name__
     raise MediaError(address, Fault.NETWORK, detail)
+
+
+def _refuse(address: str, error: BaseException) -> None:
+    if told := refusal(error):
+        raise MediaError(address, Fault.UNSUPPORTED, told) from None
 
 
 @lru_cache(maxsize=8)
@@ -114,13 +123,17 @@ def _threads(process: int) -> ThreadPoolExecutor:
 class RemoteRanges:
     """A remote file; the connection is made when first read, in each process anew.
 
+    Args:
+        address: of it.
+        given: by the user, who alone may name own machines (`reach`).
+
     Raises:
-        MediaError: MISSING, PERMISSION, NETWORK, or UNSUPPORTED for an unknown kind of address.
+        MediaError: MISSING, PERMISSION, NETWORK, or UNSUPPORTED for an unknown kind of address or a forbidden one.
     """
 
-    def __init__(self, address: str) -> None:
-        self.name = address
-        filesystem, path = _filesystem(address)
+    def __init__(self, address: str, given: bool = True) -> None:
+        self.name, self._given = address, given
+        filesystem, path = open_filesystem(address, given)
         info = attempt(address, lambda: filesystem.info(path))
         if info.get("size") is None or info.get("partial") is False:
             raise MediaError(address, Fault.NETWORK, "is on a server that does not serve byte ranges")
@@ -133,7 +146,7 @@ class RemoteRanges:
         # An open file has a position, so each thread has its own; a connection does not outlive a fork.
         who = os.getpid(), threading.get_ident()
         if who not in self._opened:
-            filesystem, path = _filesystem(self.name)
+            filesystem, path = open_filesystem(self.name, self._given)
             self._opened[who] = filesystem.open(path, mode="rb", cache_type="none", size=self.size)
         return self._opened[who]
 
@@ -203,63 +216,3 @@ class RemoteRanges:
 
     def __getstate__(self) -> dict[str, object]:
         return {**vars(self), "_opened": {}}
-
-
-class RemoteFiles:
-    """Files below a remote folder, or at any address when a name is one."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address.rstrip("/")
-
-    def _ranges(self, name: str) -> RemoteRanges:
-        return RemoteRanges(name if is_remote(name) else f"{self.address}/{name}")
-
-    def source(self, name: str) -> Source:
-        """An open file."""
-        ranges = self._ranges(name)
-        return open_slice(ranges, 0, ranges.size)
-
-    def read(self, name: str, largest: int | None = None) -> bytes:
-        """A small file whole.
-
-        Raises:
-            MediaError: as for `RemoteRanges`, or TOO_LARGE.
-        """
-        ranges = self._ranges(name)
-        if largest is not None:
-            too_large(ranges.name, ranges.size, largest)
-        return ranges.read(0, ranges.size, ranges.size)
-
-    def size(self, name: str) -> int:
-        """Bytes; -1 when it is missing."""
-        try:
-            return self._ranges(name).size
-        except MediaError as error:
-            if error.fault is not Fault.MISSING:
-                raise
-            return -1
-
-    def names(self) -> list[str]:
-        """Names of all files below, sorted.
-
-        Raises:
-            MediaError: as for `RemoteRanges`.
-        """
-        filesystem, path = _filesystem(self.address)
-        found = attempt(self.address, lambda: filesystem.find(path))
-        return sorted(name.removeprefix(path).lstrip("/") for name in found)
-
-
-def match_remote(address: str) -> list[str]:
-    """The address itself, or what a glob in it finds.
-
-    Raises:
-        MediaError: MISSING, when that is nothing.
-    """
-    if not glob.has_magic(address.partition("?")[0] if address.startswith("http") else address):
-        return [address]
-    filesystem, path = _filesystem(address)
-    found = attempt(address, lambda: filesystem.glob(path))
-    if not found:
-        raise MediaError(address, Fault.MISSING, "matches nothing; check the address")
-    return sorted(filesystem.unstrip_protocol(name) for name in found)
