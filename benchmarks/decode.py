@@ -38,7 +38,7 @@ from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.packets.content import packets
 from mmssl.data.packets.store import STORE
 from mmssl.data.packets.table import DROPPABLE, StreamPackets
-from mmssl.data.ranges import Slice, slice_of
+from mmssl.data.slices import Slice, slice_of
 from mmssl.errors import MediaError
 
 FRAMES, STRIDE, WINDOWS = 16, 2, 8

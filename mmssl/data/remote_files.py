@@ -3,8 +3,8 @@
 import glob
 
 from mmssl.data.decode.reader import Source
-from mmssl.data.ranges import open_slice
 from mmssl.data.remote import RemoteRanges, attempt, is_remote, open_filesystem
+from mmssl.data.slices import open_slice
 from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
 

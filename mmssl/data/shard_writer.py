@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.reader import Reader
 from mmssl.data.packets.store import table_of
-from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recording, Recordings
-from mmssl.data.shard_index import open_index
+from mmssl.data.shard_index_file import open_index
 from mmssl.data.shard_plan import ShardPlan
 from mmssl.data.shards import TABLE
+from mmssl.data.slices import open_source
 from mmssl.data.stored import Store, untouched
 from mmssl.data.tar import END, header, padding
 from mmssl.errors import Fault, MediaError, MmsslError
@@ -136,7 +136,7 @@ def write_shard(
     except OSError as error:
         detail = f"cannot be written ({error.strerror or error}); the same command goes on from the finished shards"
         raise MmsslError(f"{partial}: {detail}") from None
-    open_index(str(out / plan.name))
+    open_index(str(out / plan.name), checksums=True)
     return report
 
 

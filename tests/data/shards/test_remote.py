@@ -11,7 +11,7 @@ import pytest
 
 from mmssl.data.recordings import Caption
 from mmssl.data.remote import AHEAD, BLOCK, RemoteRanges
-from mmssl.data.shard_index import open_index
+from mmssl.data.shard_index_file import open_index
 from mmssl.data.sources import open_recordings
 from mmssl.errors import Fault, MediaError
 
