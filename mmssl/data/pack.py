@@ -152,7 +152,8 @@ def pack(
 
     Args:
         source: as for `open_recordings`.
-        out: folder of the shards, their indexes, `pack.json` and `skipped.jsonl`.
+        out: folder of the shards, their indexes with a checksum of each member (`shard_index` says when it is
+            compared), `pack.json` with one of each shard, and `skipped.jsonl`.
         shard_bytes: the most bytes of the source in a shard, about.
         workers: processes; 0 for one a core.
         validate: open each recording once and leave out what cannot be opened.

@@ -33,10 +33,7 @@ def is_public(host: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _hosts(name: str) -> tuple[str, ...]:
-    try:
-        return tuple(str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM))
-    except (OSError, UnicodeError):
-        return ()
+    return tuple(str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM))
 
 
 def is_own(address: str) -> bool:
@@ -45,17 +42,15 @@ def is_own(address: str) -> bool:
         return False
     try:
         hosts = _hosts(urlsplit(address).hostname or "")
-    except ValueError:  # brackets without an IPv6 address
+    except (OSError, ValueError):  # not found; no name of a host, brackets without an IPv6 address
         return False
-    return bool(hosts) and not any(is_public(host) for host in hosts)
+    return not any(is_public(host) for host in hosts)
 
 
 def _public_socket(info: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol, _, place = info
     if not is_public(place[0]):
-        raise RefusedError(
-            "which is of a private network or this machine; name it yourself, not by others, if it is meant"
-        )
+        raise RefusedError("which is of a private network or this machine; give that address yourself, if it is meant")
     return socket.socket(family, kind, protocol)
 
 
