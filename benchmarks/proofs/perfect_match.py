@@ -6,7 +6,7 @@ On the default world, whose sounds repeat, the first arm reached .57 with 10 win
 
 from benchmarks.proof import UNEVEN, Arm, Proof
 
-SMALL = {"steps": 240, "batch_size": 16, "lr": 4e-3, "seconds": 3.6, "pixels": 32, "small": True}
+SMALL = {"steps": 500, "batch_size": 16, "lr": 4e-3, "seconds": 3.6, "pixels": 32, "small": True}
 
 PROOF = Proof(
     family="synchrony",
