@@ -42,6 +42,8 @@ def open_indexes(places: Sequence[str], model: str | None = None) -> SearchableI
     Raises:
         UsageError: nothing is there, they are of several models or of another, or of several one is an address.
     """
+    if not places:
+        raise UsageError("the list of indexes is empty; name at least one")
     if len(places) == 1:
         return open_index(places[0], model)
     if address := next(filter(_is_address, places), None):
@@ -55,7 +57,10 @@ def open_indexes(places: Sequence[str], model: str | None = None) -> SearchableI
 
 def is_index(place: str) -> bool:
     """Whether this names an index, rather than being words to search for."""
-    return _is_address(place) or (Path(place) / DATABASE).is_file() or bool(folders(Path(place)))
+    try:
+        return _is_address(place) or (Path(place) / DATABASE).is_file() or bool(folders(Path(place)))
+    except OSError:  # words may be longer than a name
+        return False
 
 
 def _is_address(place: str) -> bool:

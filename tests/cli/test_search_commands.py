@@ -136,6 +136,7 @@ def test_every_kind_of_question(index: Path, films: Path, tmp_path: Path) -> Non
     assert best["caption"] == "Form [bold] Nummer 4: круг 圆"
     Image.new("RGB", (64, 48), (250, 0, 90)).save(tmp_path / "picture.png")
     assert [row["rank"] for row in found(index, "--image", tmp_path / "picture.png", "-k", 3)] == [1, 2, 3]
+    assert len(found(index, "круг " * 2_000, "-k", 6)) == 6  # no name of a file is as long
     rows = found(index, "圆 круг", "-k", 6)
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)  # type: ignore[type-var]
     assert {"start", "end", "label"} < set(rows[0])
