@@ -144,12 +144,22 @@ def _record(out: Path, name: str) -> Path:
     return out / RECORDS / f"{name}.json"
 
 
-def finished(out: Path, name: str) -> ShardReport | None:
-    """The report of a shard that an earlier run finished; None when it is not there as it was written."""
+def finished(out: Path, name: str, check: bool = False) -> ShardReport | None:
+    """The report of a shard that an earlier run finished; None when it is not there as it was written.
+
+    Args:
+        out: the folder.
+        name: of the shard.
+        check: read it and compare its checksum; else its size alone.
+    """
     try:
         told = json.loads(_record(out, name).read_bytes())
         if (out / name).stat().st_size != told["bytes"]:
             return None
+        if check:
+            with (out / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != told["sha256"]:
+                    return None
         skipped = tuple(Skip(**skip) for skip in told.pop("skipped"))
         return ShardReport(**told, skipped=skipped)
     except (OSError, ValueError, TypeError, KeyError):

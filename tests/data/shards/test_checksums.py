@@ -105,6 +105,16 @@ def test_windows(shard: Path) -> None:
     assert [fault for fault, _ in skipped.reasons.values()] == [Fault.SHARD]
 
 
+def test_a_damaged_shard_is_packed_again(shard: Path) -> None:
+    source, whole = str(shard.parent.parent / "in"), shard.read_bytes()
+    damage(shard, 1, "wav")
+    assert pack(source, shard.parent, workers=1).reused == 1  # as its size is what it was
+    assert pack(source, shard.parent, workers=1, check=True).reused == 0
+    assert shard.read_bytes() == whole
+    assert recordings(shard).members(1)
+    assert pack(source, shard.parent, workers=1, check=True).reused == 1
+
+
 def test_an_index_without_them(shard: Path) -> None:
     """As earlier versions wrote it, and as shards of other programs get it."""
     _, before = open_index(str(shard))
