@@ -1,109 +1,23 @@
 """Files at any fsspec address (`https://`, `s3://`, `gs://`, ...) by byte ranges, through a bounded local cache."""
 
-import asyncio
+import glob
 import os
-import sys
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
-from mmssl.data.reach import HTTP, is_own, own_client, public_client, refusal
+from mmssl.data.decode.reader import Source
+from mmssl.data.network import attempt, filesystem_of, is_remote
+from mmssl.data.slices import open_slice
+from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
 
 BLOCK = 1 << 17  # bytes; a clip's ends lie inside blocks, so this is what a read fetches in vain
 AHEAD = 1 << 21  # bytes fetched at once when more of a member will follow
 THREADS = 8  # requests at once for what will soon be read
-TRIES = 3
-ABSENT, REFUSED = (404, 410), (401, 403)  # HTTP statuses that another try does not change
-# Storage, each opened by itself. fsspec knows more, by which a row of a manifest could open local files, archives in
-# archives, lists of further addresses (`reference::`), shells on other machines or notebooks.
-SCHEMES = frozenset(
-    ("http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss", "oci", "hdfs", "webhdfs")
-) | {"memory"}
-INSIDE = frozenset(("hdfs", "webhdfs"))  # name a host of a cluster, so only the user may name them
-PAUSE = 0.5  # seconds before the second try; doubled before each further one
-
-T = TypeVar("T")
-
-
-def is_remote(address: str) -> bool:
-    """Whether it is an address, not a path."""
-    return "://" in address
-
-
-def open_filesystem(address: str, given: bool = True) -> tuple[Any, str]:
-    """The file system and the path in it; unless the user gave the address, one that reaches no own machine."""
-    import fsspec
-
-    scheme = address.partition(":")[0].lower()
-    if "::" in address or scheme not in SCHEMES:
-        known = ", ".join(sorted(SCHEMES))
-        raise MediaError(address, Fault.UNSUPPORTED, f"is no address that mmssl opens; it opens {known}")
-    if scheme in INSIDE and not given:
-        raise MediaError(address, Fault.UNSUPPORTED, f"is named by a manifest from elsewhere; {scheme} is for your own")
-    client = {"get_client": own_client if given and is_own(address) else public_client} if scheme in HTTP else {}
-    try:
-        filesystem, path = fsspec.core.url_to_fs(address, **client)
-    except ImportError as error:
-        raise MediaError(address, Fault.UNSUPPORTED, f"needs a package: {error}") from None
-    except ValueError as error:
-        raise MediaError(address, Fault.UNSUPPORTED, f"is no address that fsspec knows: {error}") from None
-    return filesystem, path
-
-
-def _network_errors() -> tuple[type[BaseException], ...]:
-    """What a failing network raises; only libraries that are in use can raise theirs."""
-    errors: list[type[BaseException]] = [OSError, asyncio.TimeoutError]
-    if "aiohttp" in sys.modules:
-        errors.append(sys.modules["aiohttp"].ClientError)
-    if "botocore.exceptions" in sys.modules:
-        errors.append(sys.modules["botocore.exceptions"].BotoCoreError)
-    return tuple(errors)
-
-
-def _status(error: BaseException) -> int:
-    """The HTTP status that an error carries; 0 for none."""
-    return int(getattr(error, "status", 0))
-
-
-def attempt(address: str, act: Callable[[], T]) -> T:
-    """Do it, three times when the network fails.
-
-    Raises:
-        MediaError: MISSING, PERMISSION, or UNSUPPORTED for where it may not lead, at once; NETWORK after the last try.
-    """
-    failure: BaseException
-    for left in reversed(range(TRIES)):
-        try:
-            return act()
-        except FileNotFoundError as error:
-            _refuse(address, error)
-            # fsspec says so of a server that does not answer, too; only an answer is final.
-            if not isinstance(error.__cause__, _network_errors()) or _status(error.__cause__) in ABSENT:
-                raise MediaError(address, Fault.MISSING, "is not there; check the address") from None
-            failure = error.__cause__
-        except (NotImplementedError, ValueError) as error:
-            detail = f"cannot be read by byte ranges, its server may not offer them: {error!s:.200}"
-            raise MediaError(address, Fault.NETWORK, detail) from None
-        except _network_errors() as error:
-            _refuse(address, error)
-            failure = error
-        if isinstance(failure, PermissionError) or _status(failure) in REFUSED:
-            raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
-        if left:
-            time.sleep(PAUSE * 2 ** (TRIES - 1 - left))
-    detail = f"could not be read in {TRIES} tries: {failure!s:.200}" if str(failure) else type(failure).__name__
-    raise MediaError(address, Fault.NETWORK, detail)
-
-
-def _refuse(address: str, error: BaseException) -> None:
-    if told := refusal(error):
-        raise MediaError(address, Fault.UNSUPPORTED, told) from None
 
 
 @lru_cache(maxsize=8)
@@ -133,7 +47,7 @@ class RemoteRanges:
 
     def __init__(self, address: str, given: bool = True) -> None:
         self.name, self._given = address, given
-        filesystem, path = open_filesystem(address, given)
+        filesystem, path = filesystem_of(address, given)
         info = attempt(address, lambda: filesystem.info(path))
         if info.get("size") is None or info.get("partial") is False:
             raise MediaError(address, Fault.NETWORK, "is on a server that does not serve byte ranges")
@@ -146,7 +60,7 @@ class RemoteRanges:
         # An open file has a position, so each thread has its own; a connection does not outlive a fork.
         who = os.getpid(), threading.get_ident()
         if who not in self._opened:
-            filesystem, path = open_filesystem(self.name, self._given)
+            filesystem, path = filesystem_of(self.name, self._given)
             self._opened[who] = filesystem.open(path, mode="rb", cache_type="none", size=self.size)
         return self._opened[who]
 
@@ -216,3 +130,68 @@ class RemoteRanges:
 
     def __getstate__(self) -> dict[str, object]:
         return {**vars(self), "_opened": {}}
+
+
+class RemoteFiles:
+    """Files below a remote folder, or at any address when a name is one.
+
+    Args:
+        address: of the folder, which the user gave.
+        given: the user gave the addresses among the names as well.
+    """
+
+    def __init__(self, address: str, given: bool = True) -> None:
+        self.address, self._given = address.rstrip("/"), given
+
+    def _ranges(self, name: str) -> RemoteRanges:
+        return RemoteRanges(name, self._given) if is_remote(name) else RemoteRanges(f"{self.address}/{name}")
+
+    def source(self, name: str) -> Source:
+        """An open file."""
+        ranges = self._ranges(name)
+        return open_slice(ranges, 0, ranges.size)
+
+    def read(self, name: str, largest: int | None = None) -> bytes:
+        """A small file whole.
+
+        Raises:
+            MediaError: as for `RemoteRanges`, or TOO_LARGE.
+        """
+        ranges = self._ranges(name)
+        if largest is not None:
+            too_large(ranges.name, ranges.size, largest)
+        return ranges.read(0, ranges.size, ranges.size)
+
+    def size(self, name: str) -> int:
+        """Bytes; -1 when it is missing."""
+        try:
+            return self._ranges(name).size
+        except MediaError as error:
+            if error.fault is not Fault.MISSING:
+                raise
+            return -1
+
+    def names(self) -> list[str]:
+        """Names of all files below, sorted.
+
+        Raises:
+            MediaError: as for `RemoteRanges`.
+        """
+        filesystem, path = filesystem_of(self.address)
+        found = attempt(self.address, lambda: filesystem.find(path))
+        return sorted(name.removeprefix(path).lstrip("/") for name in found)
+
+
+def match_remote(address: str) -> list[str]:
+    """The address itself, or what a glob in it finds.
+
+    Raises:
+        MediaError: MISSING, when that is nothing.
+    """
+    if not glob.has_magic(address.partition("?")[0] if address.startswith("http") else address):
+        return [address]
+    filesystem, path = filesystem_of(address)
+    found = attempt(address, lambda: filesystem.glob(path))
+    if not found:
+        raise MediaError(address, Fault.MISSING, "matches nothing; check the address")
+    return sorted(filesystem.unstrip_protocol(name) for name in found)

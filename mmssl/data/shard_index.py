@@ -1,6 +1,4 @@
-"""The index of a tar shard: which samples it holds and where their members lie, kept beside it as `NAME.tar.index.npz`.
-
-Flat arrays in an uncompressed `.npz` (never pickle), so that a million members open in a fraction of a second.
+"""The index of a tar shard: which samples it holds and where their members lie.
 
 `mmssl pack` keeps the CRC-32 of each member as well. Whatever reads a member whole compares it: descriptions and
 captions always, `ShardRecordings.members` all, a medium when it is read through from its first byte to its last.

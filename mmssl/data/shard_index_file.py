@@ -1,6 +1,7 @@
 """The index of a shard as a file: beside it as `NAME.tar.index.npz`, or in the cache.
 
-It may come from a stranger: nothing in it is executed, and what does not fit its shard is no index.
+Flat arrays in an uncompressed `.npz` (never pickle), so that a million members open in a fraction of a second. It may
+come from a stranger: nothing in it is executed, and what does not fit its shard is no index.
 """
 
 import io
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from mmssl.data.atomic import write_atomically
 from mmssl.data.cache import cache_folder
+from mmssl.data.network import is_remote
 from mmssl.data.packed_strings import Strings
 from mmssl.data.ranges import LocalRanges, Ranges
-from mmssl.data.remote import RemoteRanges, is_remote
+from mmssl.data.remote import RemoteRanges
 from mmssl.data.shard_index import ShardIndex, build, with_checksums
 from mmssl.data.tar import BLOCK
 from mmssl.errors import Fault, MediaError

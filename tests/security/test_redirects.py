@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     """A web server that counts as public."""
-    monkeypatch.setattr("mmssl.data.remote.PAUSE", 0.01)
+    monkeypatch.setattr("mmssl.data.network.PAUSE", 0.01)
     monkeypatch.setattr(reach, "is_public", lambda host: host == PUBLIC or is_public(host))
     web = Web(PUBLIC)
     yield web

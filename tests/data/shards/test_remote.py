@@ -174,10 +174,10 @@ def test_refused(server: Any, shard: Path) -> None:
 
 @pytest.mark.fault("S4")
 def test_no_server() -> None:
-    from mmssl.data import remote
+    from mmssl.data import network
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote, "PAUSE", 0.01)
+        patch.setattr(network, "PAUSE", 0.01)
         with pytest.raises(MediaError, match="in 3 tries") as caught:
             open_recordings("http://127.0.0.1:9/x.tar")
     assert caught.value.fault is Fault.NETWORK
