@@ -16,7 +16,7 @@ from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.packets.content import packets
 from mmssl.data.packets.store import STORE
 from mmssl.data.packets.table import DROPPABLE, StreamPackets
-from mmssl.data.ranges import Slice, slice_of
+from mmssl.data.slices import Slice, slice_of
 
 FRAMES, STRIDE = 16, 2
 SPAN = (FRAMES * STRIDE + 1) / FPS  # s

@@ -2,6 +2,7 @@
 
 python -m benchmarks.loader --out benchmarks/results/loader               films made here
 python -m benchmarks.loader --parts whole --shards DIR [--packed DIR]     your own shards, as they are and re-encoded
+python -m benchmarks.loader --parts wait --steps 10 --out benchmarks/results/loader_wait
 
 Parts: `bytes` out of local shards, in any order, and `server`, out of shards behind a slow one; `transport` from a
 worker to the trainer; `start` with an index of a million clips, and going on at any step; `whole`, from a shard to

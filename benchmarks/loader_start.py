@@ -35,6 +35,7 @@ def make(folder: Path, clips: int, shards: int) -> None:
             extension=np.zeros(each, np.uint16),
             offset=offset,
             size=size,
+            crc=np.zeros(each, np.uint32),
             extensions=("mp4",),
         )
         path.with_name(path.name + SUFFIX).write_bytes(encode(index, LocalRanges(str(path))))

@@ -1,7 +1,8 @@
 """Recall@10 and queries a second of one processor core: mmssl's exact search beside faiss, usearch, hnswlib and torch.
 
 python -m benchmarks.search                         200,000 vectors of 512 numbers, graphs over 20,000
-python -m benchmarks.search --rows 1000000 --graphs 0         what is stated for a million
+python -m benchmarks.search --rows 1000000 --graphs 0 --budget 20 --rounds 3 --out benchmarks/results/search_1m
+                                                    what is stated for a million
 python -m benchmarks.search --graphs 200000                   graphs take minutes to build
 
 Three kinds of vectors: `paired` are embeddings of a dual encoder trained here, asked with those of the other modality;

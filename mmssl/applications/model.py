@@ -16,7 +16,7 @@ from mmssl.applications.embedder import Embedder
 from mmssl.applications.inputs import Array
 from mmssl.applications.localize import Localizer, Located, Threshold, Watch
 from mmssl.applications.moments import Hit
-from mmssl.applications.search import open_index, search
+from mmssl.applications.search import open_indexes, search
 from mmssl.applications.sync import Synced, Syncer
 from mmssl.batch import Modality
 from mmssl.run import Run
@@ -53,7 +53,7 @@ class Model(Embedder):
 
     def search(
         self,
-        index: str | Path,
+        index: str | Path | Sequence[str | Path],
         *,
         text: str | None = None,
         video: str | Path | Array | None = None,
@@ -65,7 +65,7 @@ class Model(Embedder):
         """The best moments of an index for words, a sound, a film or a picture.
 
         Args:
-            index: folder of `mmssl index`, or the http address of a Qdrant collection.
+            index: folder of `mmssl index`, or several, or the http address of a Qdrant collection.
             text: words; or
             video: a film; or
             audio: a sound; or
@@ -76,10 +76,12 @@ class Model(Embedder):
         Raises:
             UsageError: there is no such index, or it is of another model.
         """
+        places = [index] if isinstance(index, str | Path) else index
         vector = self.query(text=text, video=video, audio=audio, image=image)
         asked: Modality = "text" if text is not None else "audio" if audio is not None else "video"
         seen: tuple[Modality, ...] = tuple(m for m in self.modalities if m != "text")
-        return search(open_index(str(index), self.fingerprint), vector, count, tuple(modalities or seen), asked)
+        opened = open_indexes([str(place) for place in places], self.fingerprint)
+        return search(opened, vector, count, tuple(modalities or seen), asked)
 
     def localize(
         self,

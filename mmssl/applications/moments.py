@@ -71,8 +71,8 @@ class Hit:
     caption: str = ""
 
 
-class MomentIndex(Protocol):
-    """Moments with their vectors, searchable by cosine."""
+class SearchableIndex(Protocol):
+    """Moments with their vectors, searched by cosine."""
 
     @property
     def model(self) -> str:
@@ -88,6 +88,23 @@ class MomentIndex(Protocol):
         """How many moments."""
         ...
 
+    def search(
+        self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
+    ) -> list[Hit]:
+        """The best moments for the unit vector `[E]`, best first; moments that lack all of `modalities` are left out.
+
+        Args:
+            query: `[E]`.
+            count: at most.
+            modalities: to compare with.
+            asked: the modality that the query is of; without it all modalities count alike.
+        """
+        ...
+
+
+class MomentIndex(SearchableIndex, Protocol):
+    """One that is written to as well."""
+
     def known(self) -> Mapping[str, str]:
         """Key to fingerprint of each recording that is in."""
         ...
@@ -102,19 +119,6 @@ class MomentIndex(Protocol):
 
     def remove(self, keys: Collection[str]) -> None:
         """Recordings with their moments."""
-        ...
-
-    def search(
-        self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
-    ) -> list[Hit]:
-        """The best moments for the unit vector `[E]`, best first; moments that lack all of `modalities` are left out.
-
-        Args:
-            query: `[E]`.
-            count: at most.
-            modalities: to compare with.
-            asked: the modality that the query is of; without it all modalities count alike.
-        """
         ...
 
     def recalls(self) -> Mapping[str, float]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mmssl.applications.local_index import LocalIndex
-from mmssl.applications.moments import Hit, MomentIndex
+from mmssl.applications.joined_index import JoinedIndex
+from mmssl.applications.local_index import DATABASE, LocalIndex
+from mmssl.applications.moments import Hit, MomentIndex, SearchableIndex
 from mmssl.applications.qdrant_index import QdrantIndex
 from mmssl.applications.qdrant_server import connect
 from mmssl.applications.sharded_index import SHARDS, ShardedIndex, folders, process
@@ -27,10 +28,49 @@ def open_index(place: str, model: str | None = None) -> MomentIndex:
         UsageError: nothing is there, or it is of another model.
     """
     index = _opened(place, None, "")
+    _demand(index, place, model)
+    return index
+
+
+def open_indexes(places: Sequence[str], model: str | None = None) -> SearchableIndex:
+    """As `open_index`; several are searched as if they were one.
+
+    Args:
+        places: folders, or one address.
+        model: fingerprint that they must be of; None takes any.
+
+    Raises:
+        UsageError: nothing is there, they are of several models or of another, or of several one is an address.
+    """
+    if not places:
+        raise UsageError("the list of indexes is empty; name at least one")
+    if len(places) == 1:
+        return open_index(places[0], model)
+    if address := next(filter(_is_address, places), None):
+        raise UsageError(f"{address}: a collection of a server is searched alone; put everything into one collection")
+    there = [folder for place in places for folder in folders(Path(place)) or [Path(place)]]
+    unique = {folder.resolve(): folder for folder in there}  # one that is named twice counts once
+    index = JoinedIndex({folder: LocalIndex(folder) for folder in unique.values()})
+    _demand(index, ", ".join(places), model)
+    return index
+
+
+def is_index(place: str) -> bool:
+    """Whether this names an index, rather than being words to search for."""
+    try:
+        return _is_address(place) or (Path(place) / DATABASE).is_file() or bool(folders(Path(place)))
+    except OSError:  # words may be longer than a name
+        return False
+
+
+def _is_address(place: str) -> bool:
+    return place.startswith(("http://", "https://"))
+
+
+def _demand(index: SearchableIndex, place: str, model: str | None) -> None:
     if model is not None and index.model != model:
         was = f" ({index.run})" if index.run else ""
         raise UsageError(f"{place}: made by another model{was}, whose vectors do not compare; give that run")
-    return index
 
 
 def make_index(place: str, model: str, run: str = "") -> MomentIndex:
@@ -48,7 +88,7 @@ def make_index(place: str, model: str, run: str = "") -> MomentIndex:
 
 
 def _opened(place: str, model: str | None, run: str) -> MomentIndex:
-    if place.startswith(("http://", "https://")):
+    if _is_address(place):
         client, collection = connect(place)
         return QdrantIndex(client, collection, model, run)
     folder = Path(place)
@@ -60,7 +100,7 @@ def _opened(place: str, model: str | None, run: str) -> MomentIndex:
 
 
 def search(
-    index: MomentIndex, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
+    index: SearchableIndex, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
 ) -> list[Hit]:
     """The `count` best moments for the unit vector `[E]`; of moments that overlap, only the best is kept.
 

@@ -9,12 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-from torch import Tensor
-
-from mmssl.applications.loaded import Loaded, Ranking
+from mmssl.applications.joined_index import JoinedIndex
 from mmssl.applications.local_index import DATABASE, LocalIndex
-from mmssl.applications.moments import Hit, IndexedRecording, Moments
-from mmssl.batch import Modality
+from mmssl.applications.moments import IndexedRecording, Moments
 from mmssl.errors import UsageError
 
 SHARDS = "shard-*"
@@ -46,7 +43,7 @@ def folders(place: Path, names: str = "*") -> list[Path]:
     return sorted(database.parent for database in there if database.stat().st_size)
 
 
-class ShardedIndex:
+class ShardedIndex(JoinedIndex):
     """A `MomentIndex` over all index folders in a folder.
 
     Args:
@@ -70,27 +67,10 @@ class ShardedIndex:
         if model is not None:
             LocalIndex(own, model, run)
         there = folders(place, "*" if model is None else SHARDS)
-        self._indexes = {folder: LocalIndex(folder, model) for folder in there}
-        self.folder = own
-        models = {index.model: folder for folder, index in self._indexes.items()}
-        if len(models) > 1:
-            raise UsageError(f"{' and '.join(map(str, models.values()))}: made by different models; search one of them")
-        self.model = next(iter(models))
-        self.run = run or next((index.run for index in self._indexes.values() if index.run), "")
-        self._ranked: tuple[list[Loaded], Ranking] | None = None
+        super().__init__({folder: LocalIndex(folder, model) for folder in there})
+        self.folder, self.run = own, run or self.run
         # What others hold; they add nothing that is this process's, so once is enough.
         self._elsewhere: dict[Path, set[str]] | None = None
-
-    def __len__(self) -> int:
-        return sum(len(index) for index in self._indexes.values())
-
-    def known(self) -> Mapping[str, str]:
-        """Of all of them."""
-        return {key: told for index in self._indexes.values() for key, told in index.known().items()}
-
-    def keys_of(self, source: str) -> Collection[str]:
-        """Of all of them."""
-        return {key for index in self._indexes.values() for key in index.keys_of(source)}
 
     def held(self) -> dict[str, int]:
         """Which process's folder holds a key; those of processes that are no more are left out."""
@@ -123,18 +103,6 @@ class ShardedIndex:
         for index in self._indexes.values():
             if not set(keys).isdisjoint(index.known()):
                 index.remove(keys)
-
-    def search(
-        self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None
-    ) -> list[Hit]:
-        """One ranking over all of them: the same answers as of one index that holds everything."""
-        indexes = list(self._indexes.values())
-        loaded = [index.loaded() for index in indexes]
-        if self._ranked is None or any(a is not b for a, b in zip(self._ranked[0], loaded, strict=True)):
-            self._ranked = loaded, Ranking(loaded)
-        scores, owners, places = self._ranked[1].search(query, count, modalities, asked)
-        answers = zip(scores.tolist(), owners.tolist(), places.tolist(), strict=True)
-        return [hit for score, owner, place in answers for hit in indexes[owner].hits([score], [place])]
 
     def recalls(self) -> Mapping[str, float]:
         """Of this process's own, which it prepares for searching."""

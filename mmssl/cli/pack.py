@@ -37,10 +37,14 @@ def pack(
     short_side: Annotated[
         int, typer.Option(min=0, help="With --reencode: scale larger pictures to this many pixels; 0 keeps their size.")
     ] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read what an earlier run packed, and pack again what was damaged since.")
+    ] = False,
 ) -> None:
     """Pack recordings into tar shards in webdataset's layout, media bytes untouched.
 
-    Stopped half-way, the same command goes on. What cannot be read is left out and named in skipped.jsonl.
+    Stopped half-way, the same command goes on. What cannot be read is left out and named in skipped.jsonl. The index of
+    a shard holds a checksum of each member, by which damage is told when the member is read whole.
 
     With --reencode the sound is copied and no picture changes its time, but pictures lose some quality (about 40 dB of
     PSNR), and other streams, such as subtitles, are dropped. It pays where clips are read more than a few times, most
@@ -76,6 +80,7 @@ def pack(
         workers=workers,
         validate=validate,
         reencode=profile,
+        check=check,
         console=progress,
     )
     goes_on = f", {report.reused} of them from an earlier run" if report.reused else ""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def search(
-    index: Annotated[str, typer.Argument(help="Folder of the index, or address of a Qdrant collection.")],
+    indexes: Annotated[
+        list[str] | None,
+        typer.Argument(help="Folders of indexes, or the address of a Qdrant collection."),
+    ] = None,
     words: Annotated[str | None, typer.Argument(help="What is seen or heard, in a language of the training.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Search by a sound, or the sound of a film.")] = None,
     video: Annotated[Path | None, typer.Option(help="Search by a film's pictures.")] = None,
@@ -35,36 +38,48 @@ def search(
     Answers are ranked moments (file, start and end in seconds). The score is the cosine when one modality is compared
     with, and joins the evidence of all otherwise. Any question is compared with pictures and sounds (--in video,audio):
     words find what is seen or heard, a sound finds what sounds like it and what makes it. With --in text, captions are
-    searched.
+    searched. Several indexes of one run, or a folder of such, are searched as one.
 
     Example:
         mmssl search my/index "a red ball bouncing" --sheet answers.png
+        mmssl search archive/2023 archive/2024 "a red ball bouncing"
         mmssl search my/index --audio bark.wav --in video -k 5
     """
-    questions = [given for given in (words, audio, video, image) if given is not None]
-    if len(questions) != 1:
-        given = "several were given" if questions else "none was given"
+    media = [given for given in (audio, video, image) if given is not None]
+    places = list(indexes or [])
+    if words is not None and (media or not places):  # the last name is taken for words
+        places, words = [*places, words], None
+    if not places:
+        raise UsageError("name the folder of an index first; make one with: mmssl index RUN DATA --out INDEX")
+    if words is None and len(media) != 1:
+        given = "several were given" if media else "none was given"
         raise UsageError(f"give one question: words, --audio, --video or --image; {given}")
     if words is not None and not words.strip():
         raise UsageError("the words to search for are empty; write what is seen or heard")
     if sheet is not None and sheet.suffix.lower() not in {".png", ".jpg", ".jpeg"}:
         raise UsageError(f"--sheet {sheet}: must end in .png or .jpg")
     from mmssl.applications.model import load
-    from mmssl.applications.search import open_index
+    from mmssl.applications.search import is_index, open_indexes
     from mmssl.applications.search import search as find
     from mmssl.cli.modalities import parsed
     from mmssl.training.folder import kept_recipe
     from mmssl.training.known import is_known
 
     modalities = parsed("--in", within) or ("video", "audio")
-    opened = open_index(index)
+    if words is not None and is_index(words):
+        raise UsageError(f"{words} is an index; write the words to search for behind the indexes")
+    if media and len(places) > 1 and not is_index(places[-1]):
+        detail = "is no index; as words it is a question beside --audio, --video or --image, and several were given"
+        raise UsageError(f"{places[-1]}: {detail}")
+    index = ", ".join(places)
+    opened = open_indexes(places)
     if run is None and not opened.run:
         raise UsageError(f"{index}: does not say which run made it; name it by --run")
     if run is None and not is_known(kept_recipe(Path(opened.run))):
         detail = "whose recipe.py, a program, was not run from here before; read it, then name the run by --run"
         raise UsageError(f"{index}: was made by {opened.run}, {detail}")
     model = load(run or Path(opened.run), device)
-    open_index(index, model.fingerprint)
+    open_indexes(places, model.fingerprint)
     vector = model.query(text=words, audio=audio, video=video, image=image)
     asked = "text" if words is not None else "audio" if audio is not None else "video"
     hits = find(opened, vector, count, modalities, asked)  # type: ignore[arg-type]
@@ -76,7 +91,7 @@ def search(
     if sheet is not None and hits:
         from mmssl.applications.sheet import contact_sheet
 
-        contact_sheet(hits, str(questions[0]), sheet, model.reader)
+        contact_sheet(hits, str(words or media[0]), sheet, model.reader)
         warn(sheet)
 
 

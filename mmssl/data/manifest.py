@@ -22,6 +22,7 @@ from mmssl.data.fields import KNOWN, FieldError, recording
 from mmssl.data.folder import Files
 from mmssl.data.keyed import Keyed
 from mmssl.data.network import is_remote
+from mmssl.data.reach import is_own
 from mmssl.data.recordings import Caption, Recording
 from mmssl.data.remote import RemoteFiles
 from mmssl.data.text import decode
@@ -105,6 +106,7 @@ class ManifestRecordings(Keyed):
 
     def __init__(self, name: str, data: bytes, files: Files) -> None:
         self.name, self._files = name, files
+        self._named = RemoteFiles("", given=not is_remote(name) or is_own(name))
         rows = list(ROWS[extension_of(name)](decode(data, name), name))
         if not rows:
             raise UsageError(f"{name} has no rows; write one for each clip, with its path")
@@ -152,7 +154,7 @@ class ManifestRecordings(Keyed):
         return replace(found, captions=tuple(c for c in captions_beside(source) if _meet(c, found)))
 
     def _place(self, path: str) -> Files:
-        return RemoteFiles("") if is_remote(path) else self._files
+        return self._named if is_remote(path) else self._files
 
     def source(self, index: int) -> Source:
         """The path, or an open remote file."""

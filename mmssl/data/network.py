@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from mmssl.data.reach import HTTP, is_own, own_client, public_client, refusal
 from mmssl.errors import Fault, MediaError
 
 TRIES = 3
@@ -15,6 +16,7 @@ ABSENT, REFUSED = (404, 410), (401, 403)  # HTTP statuses that another try does 
 SCHEMES = frozenset(
     ("http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss", "oci", "hdfs", "webhdfs")
 ) | {"memory"}
+INSIDE = frozenset(("hdfs", "webhdfs"))  # name a host of a cluster, so only the user may name them
 PAUSE = 0.5  # seconds before the second try; doubled before each further one
 
 T = TypeVar("T")
@@ -25,8 +27,8 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
-def filesystem_of(address: str) -> tuple[Any, str]:
-    """The fsspec file system of an address, and the path in it.
+def filesystem_of(address: str, given: bool = True) -> tuple[Any, str]:
+    """The fsspec file system of an address, and the path in it; one not given by the user reaches no own machine.
 
     Raises:
         MediaError: UNSUPPORTED; no address of storage, or its package is missing.
@@ -37,8 +39,11 @@ def filesystem_of(address: str) -> tuple[Any, str]:
     if "::" in address or scheme not in SCHEMES:
         known = ", ".join(sorted(SCHEMES))
         raise MediaError(address, Fault.UNSUPPORTED, f"is no address that mmssl opens; it opens {known}")
+    if scheme in INSIDE and not given:
+        raise MediaError(address, Fault.UNSUPPORTED, f"is named by a manifest from elsewhere; {scheme} is for your own")
+    client = {"get_client": own_client if given and is_own(address) else public_client} if scheme in HTTP else {}
     try:
-        filesystem, path = fsspec.core.url_to_fs(address)
+        filesystem, path = fsspec.core.url_to_fs(address, **client)
     except ImportError as error:
         raise MediaError(address, Fault.UNSUPPORTED, f"needs a package: {error}") from None
     except ValueError as error:
@@ -65,13 +70,14 @@ def attempt(address: str, act: Callable[[], T]) -> T:
     """Do it, three times when the network fails.
 
     Raises:
-        MediaError: MISSING or PERMISSION at once, NETWORK after the last try.
+        MediaError: MISSING, PERMISSION, or UNSUPPORTED for where it may not lead, at once; NETWORK after the last try.
     """
     failure: BaseException
     for left in reversed(range(TRIES)):
         try:
             return act()
         except FileNotFoundError as error:
+            _refuse(address, error)
             # fsspec says so of a server that does not answer, too; only an answer is final.
             if not isinstance(error.__cause__, _network_errors()) or _status(error.__cause__) in ABSENT:
                 raise MediaError(address, Fault.MISSING, "is not there; check the address") from None
@@ -80,6 +86,7 @@ def attempt(address: str, act: Callable[[], T]) -> T:
             detail = f"cannot be read by byte ranges, its server may not offer them: {error!s:.200}"
             raise MediaError(address, Fault.NETWORK, detail) from None
         except _network_errors() as error:
+            _refuse(address, error)
             failure = error
         if isinstance(failure, PermissionError) or _status(failure) in REFUSED:
             raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
@@ -87,3 +94,8 @@ def attempt(address: str, act: Callable[[], T]) -> T:
             time.sleep(PAUSE * 2 ** (TRIES - 1 - left))
     detail = f"could not be read in {TRIES} tries: {failure!s:.200}" if str(failure) else type(failure).__name__
     raise MediaError(address, Fault.NETWORK, detail)
+
+
+def _refuse(address: str, error: BaseException) -> None:
+    if told := refusal(error):
+        raise MediaError(address, Fault.UNSUPPORTED, told) from None

@@ -2,18 +2,16 @@
 
 Media bytes are copied as they are, or pictures encoded anew (`reencode.py`). Which recording goes into which shard is a
 pure function of the source and `shard_bytes`, and a shard's bytes of its recordings, the profile and the encoder's
-version: a finished shard is never written again.
+version: a finished shard is not written again, unless `check` finds that it is damaged.
 """
 
-import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,65 +19,23 @@ from typing import Any, BinaryIO
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
 from mmssl.data.keyed import Keyed
 from mmssl.data.pack_folder import claim, locked
+from mmssl.data.pack_report import SKIPPED, PackReport, summarize
 from mmssl.data.process_pool import interrupts_held, process_pool
 from mmssl.data.recordings import Recording, Recordings
 from mmssl.data.reencode import SCRATCH, Reencode
 from mmssl.data.reencode_profiles import Profile
 from mmssl.data.shard_plan import MEMBER, ShardPlan, plan_shards
-from mmssl.data.shard_writer import RECORDS, ShardReport, Skip, finished, write_shard
+from mmssl.data.shard_writer import RECORDS, ShardReport, finished, write_shard
 from mmssl.data.sources import open_recordings
 from mmssl.data.stored import Store, Stored, untouched
 from mmssl.errors import MmsslError, UsageError
 
-SUMMARY = "pack.json"
-SKIPPED = "skipped.jsonl"
 SHARD_BYTES = 256 << 20
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class PackReport:
-    """What became of a source.
-
-    Attributes:
-        folder: the shards are here.
-        shards: in their order.
-        reused: how many of them an earlier run had finished.
-    """
-
-    folder: Path
-    shards: tuple[ShardReport, ...]
-    reused: int
-
-    @property
-    def samples(self) -> int:
-        """Packed recordings."""
-        return sum(shard.samples for shard in self.shards)
-
-    @property
-    def bytes(self) -> int:
-        """Of all shards."""
-        return sum(shard.bytes for shard in self.shards)
-
-    @property
-    def skipped(self) -> tuple[Skip, ...]:
-        """Recordings left out."""
-        return tuple(skip for shard in self.shards for skip in shard.skipped)
-
-    @property
-    def kept(self) -> int:
-        """Recordings that a re-encoding left as they are; the `.json` of each says why."""
-        return sum(shard.kept for shard in self.shards)
-
-    @property
-    def faults(self) -> Counter[str]:
-        """How many were left out for each reason."""
-        return Counter(skip.fault for skip in self.skipped)
 
 
 @dataclass(frozen=True)
@@ -146,17 +102,20 @@ def pack(
     workers: int = 0,
     validate: bool = True,
     reencode: Profile | None = None,
+    check: bool = False,
     console: Console | None = None,
 ) -> PackReport:
     """Pack a source into shards; the same call again goes on where an earlier one stopped.
 
     Args:
         source: as for `open_recordings`.
-        out: folder of the shards, their indexes, `pack.json` and `skipped.jsonl`.
+        out: folder of the shards, their indexes with a checksum of each member (`shard_index` says when it is
+            compared), `pack.json` with one of each shard, and `skipped.jsonl`.
         shard_bytes: the most bytes of the source in a shard, about.
         workers: processes; 0 for one a core.
         validate: open each recording once and leave out what cannot be opened.
         reencode: how pictures are encoded anew; None copies every byte. What cannot be decoded whole is left out.
+        check: read the shards that an earlier run finished, and pack those again that are not as it wrote them.
         console: shows the progress; None for none.
 
     Raises:
@@ -173,6 +132,7 @@ def pack(
         workers=workers,
         validate=validate,
         reencode=reencode,
+        check=check,
         console=console,
     )
 
@@ -185,6 +145,7 @@ def pack_opened(
     workers: int = 0,
     validate: bool = True,
     reencode: Profile | None = None,
+    check: bool = False,
     console: Console | None = None,
 ) -> PackReport:
     """`pack` of recordings that are open already; arguments and errors as there."""
@@ -201,8 +162,8 @@ def pack_opened(
         store = Reencode(reencode) if reencode else untouched
         done = get_context("spawn").Value("q", 0)
         job = _Job(recordings, out, PyAVReader(tables=False) if validate else None, store, done)
-        report = _pack(job, plans, workers, console)
-        _summarize(report, recordings.name, reencode)
+        report = _pack(job, plans, workers, check, console)
+        summarize(report, recordings.name, reencode)
     if not report.samples:
         raise MmsslError(
             f"{recordings.name}: none of the {len(report.skipped)} recordings can be read; see {out / SKIPPED}"
@@ -210,14 +171,14 @@ def pack_opened(
     return report
 
 
-def _pack(job: _Job, plans: Sequence[ShardPlan], workers: int, console: Console | None) -> PackReport:
+def _pack(job: _Job, plans: Sequence[ShardPlan], workers: int, check: bool, console: Console | None) -> PackReport:
     """Write the shards that are missing."""
     out = job.out
     for leftover in out.glob("shard-*.tar.partial"):
         leftover.unlink()
     for folder in (out / RECORDS).glob(f"{SCRATCH}*"):
         shutil.rmtree(folder)
-    done = {plan.name: report for plan in plans if (report := finished(out, plan.name))}
+    done = {plan.name: report for plan in plans if (report := finished(out, plan.name, check))}
     missing = [plan for plan in plans if plan.name not in done]
     reused, total = len(done), sum(plan.bytes for plan in missing)
     columns = (TextColumn("pack"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
@@ -231,18 +192,3 @@ def _pack(job: _Job, plans: Sequence[ShardPlan], workers: int, console: Console 
             done[report.name] = report
         progress.update(task, completed=total)
     return PackReport(out, tuple(done[plan.name] for plan in plans), reused)
-
-
-def _summarize(report: PackReport, source: str, reencode: Profile | None) -> None:
-    skipped = "".join(json.dumps(asdict(skip), ensure_ascii=False) + "\n" for skip in report.skipped)
-    write_atomically(report.folder / SKIPPED, skipped.encode("utf-8", "backslashreplace"))
-    told: dict[str, Any] = {
-        "source": source,
-        "samples": report.samples,
-        "bytes": report.bytes,
-        "skipped": dict(sorted(report.faults.items())),
-        "shards": [{k: v for k, v in asdict(shard).items() if k != "skipped"} for shard in report.shards],
-    }
-    if reencode is not None:
-        told["reencode"] = {**reencode.told(), "kept": report.kept, "versions": PyAVReader().versions()}
-    write_atomically(report.folder / SUMMARY, json.dumps(told, indent=1).encode())

@@ -11,7 +11,7 @@ from typing import Any
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
 from mmssl.data.decode.reader import Source
 from mmssl.data.network import attempt, filesystem_of, is_remote
-from mmssl.data.ranges import open_slice
+from mmssl.data.slices import open_slice
 from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
 
@@ -37,13 +37,17 @@ def _threads(process: int) -> ThreadPoolExecutor:
 class RemoteRanges:
     """A remote file; the connection is made when first read, in each process anew.
 
+    Args:
+        address: of it.
+        given: by the user, who alone may name own machines (`reach`).
+
     Raises:
-        MediaError: MISSING, PERMISSION, NETWORK, or UNSUPPORTED for an unknown kind of address.
+        MediaError: MISSING, PERMISSION, NETWORK, or UNSUPPORTED for an unknown kind of address or a forbidden one.
     """
 
-    def __init__(self, address: str) -> None:
-        self.name = address
-        filesystem, path = filesystem_of(address)
+    def __init__(self, address: str, given: bool = True) -> None:
+        self.name, self._given = address, given
+        filesystem, path = filesystem_of(address, given)
         info = attempt(address, lambda: filesystem.info(path))
         if info.get("size") is None or info.get("partial") is False:
             raise MediaError(address, Fault.NETWORK, "is on a server that does not serve byte ranges")
@@ -56,7 +60,7 @@ class RemoteRanges:
         # An open file has a position, so each thread has its own; a connection does not outlive a fork.
         who = os.getpid(), threading.get_ident()
         if who not in self._opened:
-            filesystem, path = filesystem_of(self.name)
+            filesystem, path = filesystem_of(self.name, self._given)
             self._opened[who] = filesystem.open(path, mode="rb", cache_type="none", size=self.size)
         return self._opened[who]
 
@@ -129,13 +133,18 @@ class RemoteRanges:
 
 
 class RemoteFiles:
-    """Files below a remote folder, or at any address when a name is one."""
+    """Files below a remote folder, or at any address when a name is one.
 
-    def __init__(self, address: str) -> None:
-        self.address = address.rstrip("/")
+    Args:
+        address: of the folder, which the user gave.
+        given: the user gave the addresses among the names as well.
+    """
+
+    def __init__(self, address: str, given: bool = True) -> None:
+        self.address, self._given = address.rstrip("/"), given
 
     def _ranges(self, name: str) -> RemoteRanges:
-        return RemoteRanges(name if is_remote(name) else f"{self.address}/{name}")
+        return RemoteRanges(name, self._given) if is_remote(name) else RemoteRanges(f"{self.address}/{name}")
 
     def source(self, name: str) -> Source:
         """An open file."""

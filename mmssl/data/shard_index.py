@@ -1,16 +1,25 @@
-"""The index of a tar shard: which samples it holds and where their members lie."""
+"""The index of a tar shard: which samples it holds and where their members lie.
+
+`mmssl pack` keeps the CRC-32 of each member as well. Whatever reads a member whole compares it: descriptions and
+captions always, `ShardRecordings.members` all, a medium when it is read through from its first byte to its last.
+Windows of a medium are read by ranges. Of these each packet is compared with the 8 bits that the packet table keeps of
+it, and where they differ the medium is read through and compared; a medium without a packet table is not. The index of
+a shard that other programs wrote has no checksums, as making them would read the shard through.
+"""
 
 import re
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmssl.data.captions import DESCRIPTION, json_fields
+from mmssl.data.checksum import verify
 from mmssl.data.fields import identifier
 from mmssl.data.packed_strings import Ints, Strings
-from mmssl.data.ranges import Ranges, read_whole
+from mmssl.data.ranges import CHECKED, Ranges, read_whole
 from mmssl.data.tar import Member, Window, members
 from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
@@ -32,6 +41,7 @@ class ShardIndex:
         extension: [M], number in `extensions`.
         offset: [M] bytes.
         size: [M] bytes.
+        crc: [M] CRC-32 of each; [0] where none were kept.
         extensions: what follows the key and a dot, like `mp4` and `en.srt`.
     """
 
@@ -41,13 +51,15 @@ class ShardIndex:
     extension: NDArray[np.uint16]
     offset: Ints
     size: Ints
+    crc: NDArray[np.uint32]
     extensions: tuple[str, ...]
 
-    def rows(self, sample: int) -> list[tuple[str, int, int]]:
-        """(extension, offset, size) of the members of a sample, in their order."""
+    def rows(self, sample: int) -> list[tuple[str, int, int, int | None]]:
+        """(extension, offset, size, CRC-32) of the members of a sample, in their order."""
         here = slice(self.ends[sample - 1] if sample else 0, self.ends[sample])
         names = [self.extensions[number] for number in self.extension[here]]
-        return list(zip(names, self.offset[here].tolist(), self.size[here].tolist(), strict=True))
+        checks = self.crc[here].tolist() if len(self.crc) else [None] * len(names)
+        return list(zip(names, self.offset[here].tolist(), self.size[here].tolist(), checks, strict=True))
 
     def members(self, sample: int) -> Iterator[Member]:
         """The members of a sample, named by their extension."""
@@ -82,10 +94,12 @@ def read_member(ranges: Ranges, member: Member) -> bytes:
     """A small member whole.
 
     Raises:
-        MediaError: TOO_LARGE.
+        MediaError: TOO_LARGE, or SHARD where its checksum tells other bytes.
     """
     too_large(f"{ranges.name}/{member.name}", member.size)
-    return read_whole(ranges, member.offset, member.size, member.offset + member.size)
+    data = read_whole(ranges, member.offset, member.size, member.offset + member.size)
+    verify(data, member.crc, ranges.name)
+    return data
 
 
 def _group(ranges: Ranges, found: list[Member], key: str) -> str:
@@ -124,5 +138,20 @@ def build(ranges: Ranges) -> ShardIndex:
         extension=columns[0].astype(np.uint16),
         offset=np.ascontiguousarray(columns[1]),
         size=np.ascontiguousarray(columns[2]),
+        crc=np.empty(0, np.uint32),
         extensions=tuple(extensions),
     )
+
+
+def with_checksums(index: ShardIndex, ranges: Ranges) -> ShardIndex:
+    """The index with the CRC-32 of each member; reads all of them.
+
+    Raises:
+        MediaError: as `Ranges.read`.
+    """
+    sums = np.zeros(len(index.offset), np.uint32)
+    for number, (start, size) in enumerate(zip(index.offset.tolist(), index.size.tolist(), strict=True)):
+        for at in range(start, start + size, CHECKED):
+            count = min(CHECKED, start + size - at)
+            sums[number] = zlib.crc32(read_whole(ranges, at, count, start + size), int(sums[number]))
+    return replace(index, crc=sums)

@@ -1,6 +1,7 @@
-"""The index of a tar shard as a file, kept beside it as `NAME.tar.index.npz` or in the cache.
+"""The index of a shard as a file: beside it as `NAME.tar.index.npz`, or in the cache.
 
-Flat arrays in an uncompressed `.npz` (never pickle), so that a million members open in a fraction of a second.
+Flat arrays in an uncompressed `.npz` (never pickle), so that a million members open in a fraction of a second. It may
+come from a stranger: nothing in it is executed, and what does not fit its shard is no index.
 """
 
 import io
@@ -20,7 +21,7 @@ from mmssl.data.network import is_remote
 from mmssl.data.packed_strings import Strings
 from mmssl.data.ranges import LocalRanges, Ranges
 from mmssl.data.remote import RemoteRanges
-from mmssl.data.shard_index import ShardIndex, build
+from mmssl.data.shard_index import ShardIndex, build, with_checksums
 from mmssl.data.tar import BLOCK
 from mmssl.errors import Fault, MediaError
 
@@ -47,6 +48,7 @@ def encode(index: ShardIndex, ranges: Ranges) -> bytes:
         "extension": index.extension,
         "offset": index.offset,
         "size": index.size,
+        "crc": index.crc,
         "told": np.frombuffer(json.dumps(told).encode(), np.uint8),
     }
     data = io.BytesIO()
@@ -76,6 +78,7 @@ def decode(data: bytes, ranges: Ranges, *, sealed: bool) -> ShardIndex | None:
             extension=a["extension"],
             offset=a["offset"],
             size=a["size"],
+            crc=a.get("crc", np.empty(0, np.uint32)),
             extensions=tuple(told["extensions"]),
         )
         same = told["format"] == FORMAT and told["size"] == ranges.size and _fits(index, ranges.size)
@@ -104,6 +107,8 @@ def _fits(index: ShardIndex, size: int) -> bool:
     ):
         if (np.diff(ends, prepend=0) < 0).any() or (ends[-1] if len(ends) else 0) != total:
             return False
+    if index.crc.dtype != np.uint32 or index.crc.shape not in ((0,), (count,)):
+        return False
     if index.keys.data.dtype != np.uint8 or index.groups.data.dtype != np.uint8:
         return False
     index.keys.all()
@@ -113,8 +118,12 @@ def _fits(index: ShardIndex, size: int) -> bool:
     return bool(inside.all() and named and (index.extension < len(index.extensions)).all())
 
 
-def open_index(address: str) -> tuple[Ranges, ShardIndex]:
+def open_index(address: str, *, checksums: bool = False) -> tuple[Ranges, ShardIndex]:
     """A shard and its index: the one beside it, else the one in the cache, else built now and kept where it can be.
+
+    Args:
+        address: of the shard, a path or remote.
+        checksums: one that is built has the checksum of each member, so all of the shard is read.
 
     Raises:
         MediaError: SHARD, MISSING, PERMISSION or NETWORK.
@@ -129,7 +138,8 @@ def open_index(address: str) -> tuple[Ranges, ShardIndex]:
             if index := decode(place.read_bytes(), ranges, sealed=False):
                 return ranges, index
     index = _remote_beside(address, ranges) if remote else None
-    index = index or build(ranges)
+    if index is None:
+        index = with_checksums(build(ranges), ranges) if checksums else build(ranges)
     for place in (cached,) if remote else (beside, cached):
         with suppress(OSError):
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recordings
+from mmssl.data.slices import open_source
 from mmssl.errors import MediaError
 
 MEMBER = 2048  # bytes of headers and padding that a sample costs, about

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.reader import Reader
 from mmssl.data.packets.store import table_of
-from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recording, Recordings
 from mmssl.data.shard_index_file import open_index
 from mmssl.data.shard_plan import ShardPlan
 from mmssl.data.shards import TABLE
+from mmssl.data.slices import open_source
 from mmssl.data.stored import Store, untouched
 from mmssl.data.tar import END, header, padding
 from mmssl.errors import Fault, MediaError, MmsslError
@@ -136,7 +136,7 @@ def write_shard(
     except OSError as error:
         detail = f"cannot be written ({error.strerror or error}); the same command goes on from the finished shards"
         raise MmsslError(f"{partial}: {detail}") from None
-    open_index(str(out / plan.name))
+    open_index(str(out / plan.name), checksums=True)
     return report
 
 
@@ -144,12 +144,22 @@ def _record(out: Path, name: str) -> Path:
     return out / RECORDS / f"{name}.json"
 
 
-def finished(out: Path, name: str) -> ShardReport | None:
-    """The report of a shard that an earlier run finished; None when it is not there as it was written."""
+def finished(out: Path, name: str, check: bool = False) -> ShardReport | None:
+    """The report of a shard that an earlier run finished; None when it is not there as it was written.
+
+    Args:
+        out: the folder.
+        name: of the shard.
+        check: read it and compare its checksum; else its size alone.
+    """
     try:
         told = json.loads(_record(out, name).read_bytes())
         if (out / name).stat().st_size != told["bytes"]:
             return None
+        if check:
+            with (out / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != told["sha256"]:
+                    return None
         skipped = tuple(Skip(**skip) for skip in told.pop("skipped"))
         return ShardReport(**told, skipped=skipped)
     except (OSError, ValueError, TypeError, KeyError):

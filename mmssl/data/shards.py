@@ -11,12 +11,14 @@ from typing import BinaryIO
 import numpy as np
 
 from mmssl.data.captions import AUDIO, MEDIA, VIDEO, describe, kind
+from mmssl.data.checksum import verify
 from mmssl.data.keyed import Keyed
-from mmssl.data.ranges import Ranges, open_slice, read_whole
+from mmssl.data.ranges import Ranges, read_whole
 from mmssl.data.recordings import Recording
 from mmssl.data.remote import RemoteRanges
 from mmssl.data.shard_index import ShardIndex, read_member
 from mmssl.data.shard_index_file import open_index
+from mmssl.data.slices import open_slice
 from mmssl.data.tar import Member
 from mmssl.errors import Fault, MediaError, UsageError
 
@@ -109,20 +111,23 @@ class ShardRecordings(Keyed):
             detail = f"has no video or sound, only {held}"
             raise MediaError(f"{ranges.name}/{table.keys[sample]}", Fault.SHARD, detail)
         kept = next(((member.offset, member.size) for member in members if member.name == TABLE), None)
-        return open_slice(ranges, media.offset, media.size, kept)
+        return open_slice(ranges, media.offset, media.size, kept, media.crc)
 
     def members(self, index: int) -> dict[str, memoryview]:
         """All members of a sample by their extensions, as they are, in one read: they lie one after another.
 
         Raises:
-            MediaError: SHARD, NETWORK or CORRUPT.
+            MediaError: SHARD, also where the checksum of any of them tells other bytes; NETWORK or CORRUPT.
         """
         shard, sample = self._find(index)
         ranges, table = self._shards[shard]
-        members = table.rows(sample)
-        start, end = members[0][1], members[-1][1] + members[-1][2]
+        rows = table.rows(sample)
+        start, end = rows[0][1], rows[-1][1] + rows[-1][2]
         data = memoryview(read_whole(ranges, start, end - start, end))
-        return {name: data[offset - start : offset - start + size] for name, offset, size in members}
+        found = {name: data[offset - start : offset - start + size] for name, offset, size, _ in rows}
+        for name, _, _, crc in rows:
+            verify(found[name], crc, f"{ranges.name}/{table.keys[sample]}.{name}")
+        return found
 
     def fetch_ahead(self, indices: Iterable[int]) -> None:
         """See `FetchAhead`."""

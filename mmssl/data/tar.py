@@ -21,11 +21,12 @@ Read = Callable[[int, int], bytes]  # (offset, count) -> at most count bytes
 
 @dataclass(frozen=True)
 class Member:
-    """A file in a tar: `size` bytes from `offset` on."""
+    """A file in a tar: `size` bytes from `offset` on, and the CRC-32 of them where it is known."""
 
     name: str
     offset: int
     size: int
+    crc: int | None = None
 
 
 class Window:

@@ -136,6 +136,7 @@ def test_every_kind_of_question(index: Path, films: Path, tmp_path: Path) -> Non
     assert best["caption"] == "Form [bold] Nummer 4: круг 圆"
     Image.new("RGB", (64, 48), (250, 0, 90)).save(tmp_path / "picture.png")
     assert [row["rank"] for row in found(index, "--image", tmp_path / "picture.png", "-k", 3)] == [1, 2, 3]
+    assert len(found(index, "круг " * 2_000, "-k", 6)) == 6  # no name of a file is as long
     rows = found(index, "圆 круг", "-k", 6)
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)  # type: ignore[type-var]
     assert {"start", "end", "label"} < set(rows[0])
@@ -171,6 +172,42 @@ def test_wrong_questions_are_told_at_once(words: list[str], message: str) -> Non
     assert message in done.stderr
 
 
+def test_several_indexes_answer_as_one(run: Path, films: Path, index: Path, tmp_path: Path) -> None:
+    """One a year: the answers of the index that holds both years, whichever way they are named."""
+    years = [tmp_path / "2023", tmp_path / "2024"]
+    for number, year in enumerate(years):
+        (tmp_path / f"films{number}").mkdir()
+        for clip in range(3 * number, 3 * number + 3):
+            for suffix in ("mp4", "txt"):
+                shutil.copy(films / f"clip{clip}.{suffix}", tmp_path / f"films{number}")
+        done = mmssl("index", run, tmp_path / f"films{number}", "--out", year, "--device", "cpu")
+        assert done.exit_code == 0, done.output
+
+    def named(rows: list[dict[str, object]]) -> list[tuple[str, object]]:
+        return [(Path(str(row["file"])).name, row["start"]) for row in rows]
+
+    for question in (("圆 круг",), ("--audio", films / "clip4.mp4")):
+        wanted = named(found(index, *question, "-k", 6))
+        assert named(found(*years, *question, "-k", 6)) == wanted
+        assert named(found(*years, years[0], *question, "-k", 6)) == wanted  # twice the same is once
+        assert named(found(tmp_path, *question, "-k", 6)) == wanted
+    assert len(found(*years, index, "Nummer", "-k", 100)) == 2 * len(found(index, "Nummer", "-k", 100))
+
+
+@pytest.mark.fault("R17")
+def test_several_indexes_wrongly_named(run: Path, films: Path, index: Path, tmp_path: Path) -> None:
+    for words, message in (
+        ((index, index), f"{index} is an index; write the words to search for behind"),
+        ((index, tmp_path, "ball"), f"{tmp_path}: no index there"),
+        ((index, "ball", "red", "--image", "a.png"), "red: is no index"),
+        ((index, "http://127.0.0.1:9/films", "ball"), "http://127.0.0.1:9/films: a collection of a server is searched"),
+        (("--image", "a.png"), "name the folder of an index first"),
+    ):
+        done = mmssl("search", *words)
+        assert done.exit_code == 2
+        assert message in done.stderr
+
+
 @pytest.mark.fault("R17")
 def test_what_is_missing_is_named(index: Path, films: Path, tmp_path: Path) -> None:
     assert "make one with: mmssl index" in mmssl("search", tmp_path, "ball").stderr
@@ -191,6 +228,10 @@ def test_another_run_is_refused(run: Path, films: Path, index: Path, tmp_path: P
     ):
         assert done.exit_code == 2
         assert f"made by another model ({run})" in done.stderr
+    assert mmssl("index", tmp_path / "other", films, "--out", tmp_path / "of other").exit_code == 0
+    done = mmssl("search", index, tmp_path / "of other", "ball")
+    assert done.exit_code == 2
+    assert f"{index} (of {run}) and {tmp_path / 'of other'} (of {tmp_path / 'other'}): made by" in done.stderr
 
 
 def rows(place: Path) -> dict[tuple[str, float, float, str], list[torch.Tensor]]:

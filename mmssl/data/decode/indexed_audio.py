@@ -14,7 +14,7 @@ from mmssl.data.decode.pyav_audio import SLACK, preroll, samples_of
 from mmssl.data.decode.timeline import MARGIN, Piece, mono, window
 from mmssl.data.packets.content import DoubtError, contents, packets
 from mmssl.data.packets.table import Ints, StreamPackets
-from mmssl.data.ranges import Slice
+from mmssl.data.slices import Slice
 
 # Sound that is stored as it is, in the form and range that FFmpeg's decoders give.
 PCM: dict[str, np.dtype[Any]] = {

@@ -12,7 +12,7 @@ from mmssl.data.decode.pyav_video import forgiven
 from mmssl.data.decode.reader import Frames
 from mmssl.data.packets.content import DoubtError, packets
 from mmssl.data.packets.table import DROPPABLE, Ints, StreamPackets
-from mmssl.data.ranges import Slice
+from mmssl.data.slices import Slice
 
 
 @dataclass

@@ -23,7 +23,7 @@ from mmssl.data.decode.reader import Frames, MediaInfo, Source
 from mmssl.data.packets.content import DoubtError
 from mmssl.data.packets.store import STORE
 from mmssl.data.packets.table import PacketTable
-from mmssl.data.ranges import Slice, slice_of
+from mmssl.data.slices import Slice, slice_of
 from mmssl.errors import Fault, MediaError
 
 _DOUBTS = (DoubtError, MediaError, ValueError, *BROKEN)
@@ -119,6 +119,7 @@ class PyAVMedia:
                 table.video, part, times, size or (video.height, video.width), table.matrix, self._largest
             )
         except _DOUBTS:
+            part.check()
             return self.container.frames(times, size)
 
     def sound(self, start: float, samples: int, sample_rate: int) -> NDArray[np.float32]:
@@ -129,6 +130,7 @@ class PyAVMedia:
         try:
             return indexed_audio.sound(table.audio, part, start, samples, sample_rate)
         except _DOUBTS:
+            part.check()
             return self.container.sound(start, samples, sample_rate)
 
     def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:

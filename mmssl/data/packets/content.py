@@ -7,7 +7,7 @@ from typing import Any
 import av
 
 from mmssl.data.packets.table import KEY, Ints, StreamPackets
-from mmssl.data.ranges import Slice
+from mmssl.data.slices import Slice
 
 GAP = 1 << 16  # bytes of other streams that are read over rather than around
 READ = 1 << 21  # bytes at once

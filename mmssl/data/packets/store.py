@@ -19,7 +19,8 @@ from mmssl.data.decode.reader import Source
 from mmssl.data.packets.build import build
 from mmssl.data.packets.encoding import decode, encode
 from mmssl.data.packets.table import PacketTable
-from mmssl.data.ranges import FileRanges, LocalRanges, Slice, slice_of
+from mmssl.data.ranges import FileRanges, LocalRanges
+from mmssl.data.slices import Slice, slice_of
 from mmssl.errors import MediaError
 
 REMEMBERED = 64  # tables in memory, for several visits to a recording

@@ -23,7 +23,7 @@ from mmssl.data.packets.content import packets
 from mmssl.data.packets.encoding import decode, encode
 from mmssl.data.packets.store import STORE, Store, table_of
 from mmssl.data.packets.table import DROPPABLE, PacketTable
-from mmssl.data.ranges import Slice, slice_of
+from mmssl.data.slices import Slice, slice_of
 from mmssl.data.sources import open_recordings
 from mmssl.errors import Fault, MediaError
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from mmssl.data.pack import PackReport, pack
+from mmssl.data.pack import pack
+from mmssl.data.pack_report import PackReport
 from mmssl.data.recordings import Caption, Recording
 from mmssl.data.shard_plan import LONGEST_KEY, ShardPlan, safe_keys
 from mmssl.data.shard_writer import description, write_shard

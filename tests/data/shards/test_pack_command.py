@@ -22,7 +22,8 @@ def test_pack(tmp_path: Path, tone: Callable[[int], bytes]) -> None:
     assert "1 recordings" in result.output
     assert "left out 1 (unrecognized)" in result.output
     assert "skipped.jsonl" in result.output
-    assert "from an earlier run" in CliRunner().invoke(app, arguments).output
+    for more in ([], ["--check"]):
+        assert "from an earlier run" in CliRunner().invoke(app, arguments + more).output
 
 
 def test_a_source_that_is_not_there(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -14,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmssl.data.packed_strings import Strings
-from mmssl.data.ranges import OPEN, LocalRanges, Slice
+from mmssl.data.ranges import OPEN, LocalRanges
 from mmssl.data.recordings import Caption
 from mmssl.data.shards import ShardRecordings
+from mmssl.data.slices import Slice
 from mmssl.data.sources import open_recordings
 from mmssl.errors import Fault, MediaError, UsageError
 
@@ -213,7 +215,7 @@ def test_more_shards_than_open_files(tmp_path: Path, tar: Tar) -> None:
 def test_a_slice_is_a_file(tmp_path_factory: pytest.TempPathFactory, data: bytes, steps: list[tuple[int, int]]) -> None:
     path = tmp_path_factory.mktemp("slice") / "x"
     path.write_bytes(b"<<<" + data + b">>>")
-    part, whole = Slice(LocalRanges(str(path)), 3, len(data)), io.BytesIO(data)
+    part, whole = Slice(LocalRanges(str(path)), 3, len(data), crc=zlib.crc32(data)), io.BytesIO(data)
     for whence, offset in steps:
         if offset + (0, whole.tell(), len(data))[whence] < 0:  # BytesIO stops at 0, real files refuse
             with pytest.raises(ValueError, match="before the start"):
