@@ -19,7 +19,7 @@ _HEAD = (
     "chance",
     "synthetic world",
     "CPU min, seeds",
-    "real clips: loss, 2 steps",
+    "real clips, 100 steps",
 )
 _ARMS = ("proof", "arm", "metric", "chance", "measured", "95 %, or least and most", "seeds", "CPU min")
 
@@ -30,7 +30,8 @@ def objectives(proofs: Mapping[str, Proof], results: Path) -> str:
     for name, proof in sorted(proofs.items(), key=lambda item: (item[1].family, item[0])):
         about = (proof.family, proof.objective, proof.paper, f"`{proof.file}`")
         told, real = _told(results / f"{name}.json"), _told(results / f"{name}.real.json")
-        steps = " → ".join(f"{real[key]:.3g}" for key in real if key.startswith("loss"))
+        seen = real.get("numbers", {}).items()
+        steps = ", ".join(f"{term.replace('_', ' ')} {begin:.3g} → {end:.3g}" for term, (begin, end) in seen)
         if told:
             # Of LiT the first arm is the training that its tower comes from.
             arm = next((arm for arm in told["arms"] if arm["recipe"] == name), told["arms"][0])

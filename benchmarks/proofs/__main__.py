@@ -2,7 +2,7 @@
 
 python -m benchmarks.proofs NAME [NAME ...] --worlds DIR      train, measure, write results/proofs/NAME.json
 python -m benchmarks.proofs NAME --arm ARM                    one arm, to try; nothing is written
-python -m benchmarks.proofs NAME --real ../shared/realdata/av two steps of its first arm on real clips
+python -m benchmarks.proofs NAME --real CLIPS                 a hundred steps of its own arm on real clips
 python -m benchmarks.proofs --table                           one line an objective; all arms go to results/proofs.md
 
 A proof is a file beside this one with a `PROOF` (`benchmarks/proof.py`). One thread trains and one process decodes;
@@ -19,7 +19,7 @@ import torch
 from benchmarks.proof import Proof
 from benchmarks.proof_table import arms, objectives
 from benchmarks.proving import Prover, keep
-from benchmarks.real_steps import keep_real, two_steps
+from benchmarks.real_steps import keep_real, on_real
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results" / "proofs"
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--worlds", type=Path, default=Path("worlds"), help="folder of rendered worlds")
     parser.add_argument("--runs", type=Path, help="folder for the runs; a temporary one if not given")
     parser.add_argument("--arm", default="", help="this arm alone; nothing is written")
-    parser.add_argument("--real", help="real clips: two steps of the first arm on them instead")
+    parser.add_argument("--real", help="real clips: a hundred steps on them instead")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--table", action="store_true", help="print the table instead")
     args = parser.parse_args()
@@ -53,7 +53,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             prover = Prover(args.worlds, args.runs or Path(folder), args.device)
             if args.real:
-                keep_real(RESULTS, name, two_steps(proof(name), args.real, prover))
+                keep_real(RESULTS, name, on_real(proof(name), name, args.real, prover))
                 continue
             proven = prover.prove(proof(name), args.arm)
             if not args.arm:

@@ -1,8 +1,21 @@
-"""AVTS with its curriculum."""
+"""AVTS with its curriculum: it learns what belongs together and, in this time, not when.
+
+Both vectors are means over a second, so sound a few frames later is hardly another; with six hard negatives of ten
+from a fifth of the training on, a trial of 300 steps was at chance as well.
+"""
 
 from benchmarks.proof import UNEVEN, Arm, Proof
+from mmssl.training.recipe import Argument
 
-SMALL = {"steps": 300, "batch_size": 32, "lr": 2e-3, "seconds": 3.6, "pixels": 32, "width": 8}
+SMALL: dict[str, Argument] = {
+    "steps": 700,
+    "batch_size": 32,
+    "lr": 8e-3,
+    "seconds": 3.6,
+    "pixels": 32,
+    "begin": 0.4,
+    "small": True,
+}
 
 PROOF = Proof(
     family="synchrony",
@@ -13,5 +26,5 @@ PROOF = Proof(
     arms=(Arm(name="avts", recipe="avts", arguments=SMALL),),
     numbers=("correspondence/accuracy", "synchrony/as-it-is/AUC", "synchrony/as-it-is/Acc@+-1/all"),
     films=UNEVEN,
-    says="easy negatives first teach what belongs together, hard ones then when",
+    says="negatives of other films teach what belongs together; hard ones of the same film do not yet teach when",
 )

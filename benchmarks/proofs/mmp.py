@@ -1,4 +1,4 @@
-"""MMP on captions in six languages, against English alone."""
+"""MMP on captions in six languages, against its inter-modal loss alone, and against English alone."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,6 +25,7 @@ PROOF = Proof(
     hook="after_step",
     arms=(
         Arm(name="mmp", recipe="mmp", arguments=_SMALL),
+        Arm(name="between modalities alone", recipe="mmp", arguments={**_SMALL, "weight": 0.0}),
         Arm(name="English alone", recipe="mmp", arguments={**_SMALL, "weight": 0.0, "language": "en", "captions": 1}),
     ),
     numbers=("retrieval/text.en-video/R@10", "retrieval/text.average_but_en-video/R@10"),

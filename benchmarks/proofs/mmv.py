@@ -1,6 +1,9 @@
-"""MMV with fine and coarse spaces; sound and words are never compared by a loss."""
+"""MMV's three ways to join spaces; sound and words are never compared by a loss, and in disjoint ones by nothing."""
 
 from benchmarks.proof import Arm, Proof
+from mmssl.training.recipe import Argument
+
+_SMALL: dict[str, Argument] = {"steps": 300, "batch_size": 32, "lr": 5e-3, "sound_weight": 1.0, "small": True}
 
 PROOF = Proof(
     family="contrast",
@@ -8,19 +11,9 @@ PROOF = Proof(
     paper="Alayrac et al. 2020",
     file="contrastive/mmv.py",
     hook="-",
-    arms=(
-        Arm(
-            name="fine-and-coarse",
-            recipe="mmv",
-            arguments={
-                "spaces": "fine-and-coarse",
-                "steps": 300,
-                "batch_size": 32,
-                "lr": 5e-3,
-                "sound_weight": 1.0,
-                "small": True,
-            },
-        ),
+    arms=tuple(
+        Arm(name=spaces, recipe="mmv", arguments={**_SMALL, "spaces": spaces})
+        for spaces in ("fine-and-coarse", "shared", "disjoint")
     ),
     numbers=("retrieval/audio-video/R@10", "retrieval/text-video/R@10", "retrieval/text-audio/R@10"),
     says="each pair retrieves in its own space, sound and words in that of the coarse one without ever being compared",

@@ -24,8 +24,8 @@ PROOF = Proof(
             name="multisensory",
             recipe="multisensory",
             arguments={
-                "steps": 600,
-                "batch_size": 24,
+                "steps": 400,
+                "batch_size": 32,
                 "lr": 4e-3,
                 "seconds": 3.6,
                 "part": 1.2,

@@ -3,7 +3,7 @@
 from benchmarks.proof import Arm, Proof
 from benchmarks.proofs.dense_av import FALSE_ALARMS, POINTING
 
-SLAVC = {"steps": 250, "batch_size": 32, "lr": 2e-3, "momentum": 0.99, "small": True}
+SLAVC = {"steps": 500, "batch_size": 32, "lr": 2e-3, "momentum": 0.99, "small": True}
 
 PROOF = Proof(
     family="contrast",

@@ -6,7 +6,9 @@ Morgado, Vasconcelos and Misra 2021, "Audio-Visual Instance Discrimination with 
 equations 8 and 9).
 
 Departures: one training has both parts, where the paper begins the second from the first's weights; memories are
-written after the step, so that a batch has one loss; a recording is not its own negative in the second part either.
+written after the step, so that a batch has one loss; a recording is not its own negative in the second part either;
+features are normalized over the batch before the heads, as the vectors of a network that has learnt nothing are all
+alike, which this loss, other than a softmax, takes many steps to undo.
 """
 
 from collections.abc import Iterable
@@ -23,6 +25,7 @@ from mmssl.errors import UsageError
 from mmssl.modules.cached_gradient import in_chunks
 from mmssl.modules.memory import MemoryBank, agreeing, negatives
 from mmssl.modules.precision import full_precision
+from mmssl.modules.row_norm import RowNorm
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
 
@@ -104,6 +107,7 @@ class AVIDCMA(Objective):
     ) -> None:
         given: dict[Modality, Encoder] = {"video": video, "audio": audio}
         super().__init__(given, {m: _head(e.dim, hidden, dim) for m, e in given.items()})
+        self.norms = nn.ModuleDict({m: RowNorm(e.dim) for m, e in given.items()})
         self.negatives, self.temperature, self.agreement = negatives, temperature, agreement
         self.refresh_every = None if agreement is None else refresh_every
         kept = agreement.positives if agreement else 0
@@ -121,7 +125,8 @@ class AVIDCMA(Objective):
         recordings = len(self.positives)
         if int(batch.index.max()) >= recordings:
             raise UsageError(f"recording {int(batch.index.max())} came, but recordings is {recordings}; set it higher")
-        vectors = in_chunks(self._represent, (batch,), self.chunk or 0)
+        features = in_chunks(self._represent, (batch,), self.chunk or 0)
+        vectors = {m: self._vectors(m, rows, _valid(batch, m)) for m, rows in features.items()}
         if self.training:
             self._seen += [(self._memory(m), v.detach(), batch.index, _valid(batch, m)) for m, v in vectors.items()]
         own, alike = batch.index.unsqueeze(1), self.positives[batch.index]
@@ -141,14 +146,18 @@ class AVIDCMA(Objective):
         return torch.stack([*parts.values()]).mean(), terms
 
     def _represent(self, batch: Batch) -> dict[str, Tensor]:
-        """`[B, E]` unit vectors."""
-        given = {m: self.augments[m](getattr(batch, m), batch) for m in self.encoders}
-        return {m: self._vectors(m, inputs) for m, inputs in given.items()}
+        """`[B, D]` of both."""
+        return {m: self._pooled(m, self.augments[m](getattr(batch, m), batch)) for m in self.encoders}
 
-    def _vectors(self, modality: str, inputs: Tensor) -> Tensor:
+    def _pooled(self, modality: str, inputs: Tensor) -> Tensor:
         encoder = self.encoders[modality]
-        pooled = encoder.pool(encoder(inputs))  # type: ignore[operator]
-        return functional.normalize(self.heads[modality](pooled).float(), dim=-1)
+        pooled: Tensor = encoder.pool(encoder(inputs))  # type: ignore[operator]
+        return pooled
+
+    def _vectors(self, modality: str, pooled: Tensor, valid: Tensor | None = None) -> Tensor:
+        """`[B, D]` to `[B, E]` unit vectors; with the batch's own statistics where `valid` tells which are there."""
+        normal = self.norms[modality](pooled, valid)
+        return functional.normalize(self.heads[modality](normal).float(), dim=-1)
 
     def _memory(self, modality: str) -> MemoryBank:
         memory: MemoryBank = self.memories[modality]  # type: ignore[assignment]
@@ -190,7 +199,8 @@ class AVIDCMA(Objective):
 
     def embed(self, batch: Batch) -> dict[Modality, Tensor]:
         """One unit vector a clip; the heads are of pooled features, as trained."""
-        return {m: self._vectors(m, getattr(batch, m)) for m in batch.modalities if m in self.encoders}
+        there = [m for m in batch.modalities if m in self.encoders]
+        return {m: self._vectors(m, self._pooled(m, getattr(batch, m))) for m in there}
 
 
 def _valid(batch: Batch, modality: str) -> Tensor:

@@ -1,0 +1,22 @@
+"""AVOL-Net on single objects: the best place answers for the sound. Among several, see the arms of `dense_av`."""
+
+from benchmarks.proof import EASY, Arm, Proof
+from benchmarks.proofs.dense_av import POINTING
+
+PROOF = Proof(
+    family="correspondence",
+    objective="AVOLNet",
+    paper="Arandjelović and Zisserman 2018",
+    file="correspondence/avol_net.py",
+    hook="pair_scores, heat",
+    arms=(
+        Arm(
+            name="avol_net",
+            recipe="avol_net",
+            arguments={"steps": 1200, "batch_size": 16, "lr": 2e-3, "pixels": 64, "width": 6},
+        ),
+    ),
+    films=EASY,
+    numbers=("correspondence/accuracy", *POINTING),
+    says="the place that answers for the sound lies on what sounds",
+)
