@@ -85,5 +85,5 @@ def uses(folder: Path, objective: "Objective") -> list[str]:
 
     commands = {"synchrony": "sync {} FILM", "alignment": "align {} FILM FILM", "clusters": "cluster {} DATA"}
     able = [commands[further.name] for further in FURTHER if further.name in commands and further.suits(objective)]
-    uses = ["evaluate {} --data HELD_OUT", *able, *(["index {} DATA --out INDEX"] if objective.comparable else [])]
-    return [f"mmssl {use.format(folder)}" for use in uses]
+    search = ["index {} DATA --out INDEX"] if objective.comparable else []
+    return [f"mmssl {command.format(folder)}" for command in ["evaluate {} --data HELD_OUT", *able, *search]]

@@ -42,7 +42,7 @@ def ends_well(program: str) -> bool:
     command = [sys.executable, "-c", program]
     # Freed memory is overwritten and checked, so that little is left to luck.
     environment = os.environ | {"MALLOC_PERTURB_": "165", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
     return done.returncode == 0 and done.stdout.split() == ["True"]
 
 
