@@ -12,7 +12,8 @@ from benchmarks.tables import Row
 from mmssl.data.loader import training_batches
 from mmssl.data.packed_strings import Strings
 from mmssl.data.ranges import LocalRanges
-from mmssl.data.shard_index import SUFFIX, ShardIndex, encode
+from mmssl.data.shard_index import ShardIndex
+from mmssl.data.shard_index_file import SUFFIX, encode
 
 FAR = 10**9  # a step
 

@@ -39,7 +39,7 @@ def measured(model: Model, world: Path) -> Mapping[str, float]:
 
 
 # Few films, as a memory says something only once its recording has come by; 2,500 of them are seen too seldom here.
-AVID = {"recordings": 400, "steps": 300, "batch_size": 32, "lr": 2e-3, "refresh_every": 25, "small": True}
+AVID = {"recordings": 400, "steps": 600, "batch_size": 32, "lr": 2e-3, "refresh_every": 25, "small": True}
 FILMS = "{train}/train-000[0-3]*.mp4"
 
 PROOF = Proof(

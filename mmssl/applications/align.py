@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmssl.applications.film_writing import check_ending
 from mmssl.applications.frame_track import FrameTrack, track
 from mmssl.applications.heatmap import caption
-from mmssl.applications.redraw import check_ending, redraw
+from mmssl.applications.redraw import redraw
 from mmssl.applications.sheet import drawable
 from mmssl.applications.timed_labels import TimedLabel
 from mmssl.applications.warp import Method, named_method

@@ -82,9 +82,7 @@ def cluster(
             raise UsageError(f"{type(model.objective).__name__} has learnt no clusters; say how many, by --clusters")
         evaluation = Clusters(clips=clips, limit=limit, batch_size=batch_size, workers=workers)
         return evaluation.clustered(model.objective, skipped), skipped
-    for modality in modalities or ():
-        if modality not in model.modalities:
-            raise UsageError(f"this model has no encoder of {modality}; it has {', '.join(model.modalities)}")
+    model.require(*modalities or ())
     opened = middle(clips)
     vectors, starts = VectorGatherer(model.objective, opened, languages=()), _Starts()
     look([vectors, starts], model.objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)

@@ -7,8 +7,8 @@ from pathlib import Path
 from mmssl.applications.moments import IndexedRecording
 from mmssl.data.decode.reader import Source
 from mmssl.data.keyed import Keyed
+from mmssl.data.network import is_remote
 from mmssl.data.recordings import Recording
-from mmssl.data.remote import is_remote
 from mmssl.errors import Fault, MediaError
 
 

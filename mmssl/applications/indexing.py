@@ -188,9 +188,7 @@ def _checked(model: Model, stride: float | None, modalities: Sequence[Modality] 
         raise UsageError(f"{kind} does not put its modalities into one space, so nothing can be found by it")
     if stride is not None and not stride > 0:
         raise UsageError(f"stride is {stride}; give seconds above 0")
-    for modality in modalities or ():
-        if modality not in model.modalities:
-            raise UsageError(f"this model has no encoder of {modality}; it has {', '.join(model.modalities)}")
+    model.require(*modalities or ())
     wanted = [m for m in model.modalities if modalities is None or m in modalities]
     if not set(wanted) - {"text"}:
         raise UsageError("an index needs pictures or sounds; captions alone are no moments")

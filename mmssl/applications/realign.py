@@ -1,19 +1,16 @@
 """A film with its sound earlier or later: the packets of its pictures and of its sound as they are, other times."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
-from mmssl.applications.redraw import PLAYED, Copied, Encoded
+from mmssl.applications.film_writing import PLAYED, Copied, Encoded, carried, check_ending, packets, written
 from mmssl.data.decode.access import checked
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVReader
-from mmssl.data.decode.pyav_demux import BROKEN, Track, opened
+from mmssl.data.decode.pyav_demux import Track, opened
 from mmssl.errors import Fault, MediaError, UsageError
 
 
@@ -40,28 +37,18 @@ def realign(path: str, out: Path, late: float) -> Realigned:
         UsageError: another ending, the film itself, a picture that `out` cannot hold, or `out` cannot be written.
         MediaError: the film cannot be read to its end, has no picture or no sound, or tells no times.
     """
-    suffix = out.suffix.lower()
-    if suffix not in PLAYED:
-        raise UsageError(f"{out}: films are written as {', '.join(PLAYED)}; give it such an ending")
+    check_ending(out)
     if out.exists() and out.samefile(path):
         raise UsageError(f"{out}: this is the film itself; give another file to write")
-    unfinished = out.with_name(f".{out.stem}.unfinished{suffix}")
-    try:
-        with PyAVReader().open(path, path) as media, opened(checked(path, path, Limits().size), path) as source:
-            video = media.container.video
-            if video is None or media.container.audio is None:
-                fault = Fault.NO_VIDEO if video is None else Fault.NO_AUDIO
-                raise MediaError(path, fault, "without picture and sound there is nothing to align")
-            if video.by_dts:
-                raise MediaError(path, Fault.BAD_TIMESTAMPS, "AVI stores no times of pictures; convert it to MP4 first")
-            with av.open(str(unfinished), "w") as container:
-                written = _write(container, source, path, video, late, out)
-        unfinished.rename(out)
-    except OSError as error:  # of writing alone: what cannot be read is a MediaError already
-        raise UsageError(f"{out}: cannot be written ({error.strerror}); give another place") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return written
+    with PyAVReader().open(path, path) as media, opened(checked(path, path, Limits().size), path) as source:
+        video = media.container.video
+        if video is None or media.container.audio is None:
+            fault = Fault.NO_VIDEO if video is None else Fault.NO_AUDIO
+            raise MediaError(path, fault, "without picture and sound there is nothing to align")
+        if video.by_dts:
+            raise MediaError(path, Fault.BAD_TIMESTAMPS, "AVI stores no times of pictures; convert it to MP4 first")
+        with written(out) as container:
+            return _write(container, source, path, video, late, out)
 
 
 def _write(out: Any, source: Any, path: str, video: Track, late: float, place: Path) -> Realigned:
@@ -80,7 +67,7 @@ def _write(out: Any, source: Any, path: str, video: Track, late: float, place: P
             for stream in source.streams.audio
             if stream.codec_context is not None
         ]
-        for packet in _packets(source, picture, path):
+        for packet in packets(source, picture, path):
             if packet.dts is None:
                 continue  # the empty packet at the end
             if packet.pts is None:
@@ -101,14 +88,4 @@ def _sound(
 ) -> Copied | Encoded:
     """A stream of sound on its way, from a container of its own, as each is read at its own pace."""
     stream = own.streams[index]
-    codec = stream.codec_context.codec.canonical_name
-    fits = codec in out.supported_codecs and (played is None or codec in played)
-    shift = round(-earlier / stream.time_base)
-    return (Copied if fits else Encoded)(stream, _packets(own, stream, path), out, shift)
-
-
-def _packets(source: Any, stream: Any, path: str) -> Iterator[Any]:
-    try:
-        yield from source.demux(stream)
-    except BROKEN as error:
-        raise MediaError(path, Fault.CORRUPT, f"it cannot be read to the end: {error.strerror}") from error
+    return carried(own, stream, path, out, round(-earlier / stream.time_base), played)

@@ -1,99 +1,25 @@
 """A film with other pictures: same times, same sound."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+from mmssl.applications.film_writing import PLAYED, Copied, Silent, Sound, carried, check_ending, written
 from mmssl.data.decode.access import checked
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVMedia
-from mmssl.data.decode.pyav_demux import BROKEN, opened
-from mmssl.errors import Fault, MediaError, UsageError
+from mmssl.data.decode.pyav_demux import opened
 
 TICK = Fraction(1, 90_000)  # of pictures; as MPEG, and exact for all common frame rates
 BT709 = 1  # in every enumeration of ITU-T H.273
-# What players play; FFmpeg would write more.
-PLAYED: dict[str, frozenset[str] | None] = {
-    ".mp4": frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}),
-    ".mov": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le"}),
-    ".mkv": None,  # anything
-}
 
 Draw = Callable[[float, NDArray[np.uint8]], NDArray[np.uint8]]  # seconds and [H, W, 3] RGB to [H, W, 3]
-
-
-class Sound(Protocol):
-    """The sound of a film on its way into another."""
-
-    def upto(self, seconds: float) -> None:
-        """Write what begins before that time."""
-        ...
-
-
-class Copied:
-    """Packets as they are."""
-
-    def __init__(self, stream: Any, packets: Iterator[Any], out: Any, shift: int) -> None:
-        self._packets, self._out, self._shift = packets, out, shift
-        self._stream = out.add_stream_from_template(stream)
-        self._ahead: Any = None
-
-    def upto(self, seconds: float) -> None:
-        """See `Sound`."""
-        while True:
-            packet = self._ahead or next(self._packets, None)
-            self._ahead = packet
-            if packet is None or (packet.dts is not None and packet.dts * packet.time_base > seconds):
-                return
-            self._ahead = None
-            if packet.dts is None:
-                continue  # the empty packet at the end
-            packet.pts, packet.dts = packet.pts + self._shift, packet.dts + self._shift
-            packet.stream = self._stream
-            self._out.mux(packet)
-
-
-class Encoded:
-    """Decoded and encoded again as AAC, where the container cannot hold what there is."""
-
-    def __init__(self, stream: Any, packets: Iterator[Any], out: Any, shift: int) -> None:
-        self._packets, self._out, self._shift, self._tick = packets, out, shift, stream.time_base
-        rate = stream.codec_context.sample_rate
-        self._stream = out.add_stream("aac", rate=rate)
-        self._stream.layout = "mono" if stream.codec_context.channels == 1 else "stereo"
-        self._resampler = av.AudioResampler("fltp", self._stream.layout, rate)
-        self._done = False
-
-    def upto(self, seconds: float) -> None:
-        """See `Sound`."""
-        for packet in self._packets:
-            for frame in packet.decode():
-                if frame.pts is not None:
-                    frame.pts += round(self._shift * self._tick / frame.time_base)
-                self._write(self._resampler.resample(frame))
-            if packet.dts is not None and packet.dts * packet.time_base > seconds:
-                return
-        if not self._done:
-            self._done = True
-            self._write(self._resampler.resample(None))
-            self._out.mux(self._stream.encode(None))
-
-    def _write(self, frames: list[Any]) -> None:
-        for frame in frames:
-            self._out.mux(self._stream.encode(frame))
-
-
-class Silent:
-    """There is none."""
-
-    def upto(self, seconds: float) -> None:
-        """Write nothing."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +28,6 @@ class Redrawn:
 
     pictures: int
     copied: bool
-
-
-def check_ending(out: Path) -> None:
-    """Refuse a file that no film is written to.
-
-    Raises:
-        UsageError: it ends otherwise.
-    """
-    if out.suffix.lower() not in PLAYED:
-        raise UsageError(f"{out}: films are written as {', '.join(PLAYED)}; give it such an ending")
 
 
 def redraw(path: str, media: PyAVMedia, out: Path, draw: Draw, size: tuple[int, int] | None = None) -> Redrawn:
@@ -131,17 +47,10 @@ def redraw(path: str, media: PyAVMedia, out: Path, draw: Draw, size: tuple[int, 
         MediaError: the film cannot be read to its end.
     """
     check_ending(out)
-    unfinished = out.with_name(f".{out.stem}.unfinished{out.suffix}")
-    try:
-        with av.open(str(unfinished), "w") as container, opened(checked(path, path, Limits().size), path) as source:
-            video = _video(media, container, size)
-            sound = _sound(path, source, media, container, PLAYED[out.suffix.lower()])
-            count = _pictures(media, container, video, sound, draw)
-        unfinished.rename(out)
-    except OSError as error:  # of writing alone: what cannot be read is a MediaError already
-        raise UsageError(f"{out}: cannot be written ({error.strerror}); give another place") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with written(out) as container, opened(checked(path, path, Limits().size), path) as source:
+        video = _video(media, container, size)
+        sound = _sound(path, source, media, container, PLAYED[out.suffix.lower()])
+        count = _pictures(media, container, video, sound, draw)
     return Redrawn(count, isinstance(sound, Copied))
 
 
@@ -151,16 +60,7 @@ def _sound(path: str, source: Any, media: PyAVMedia, out: Any, played: frozenset
     stream = next(s for s in source.streams.audio if s.codec_context.codec.canonical_name == media.info.audio.codec)
     # From the container's clock to the recording's, on which the pictures are.
     shift = round(Fraction(media.info.audio.start) / stream.time_base) - (stream.start_time or 0)
-    codec = media.info.audio.codec
-    fits = codec in out.supported_codecs and (played is None or codec in played)
-    return (Copied if fits else Encoded)(stream, _packets(source, stream, path), out, shift)
-
-
-def _packets(source: Any, stream: Any, path: str) -> Iterator[Any]:
-    try:
-        yield from source.demux(stream)
-    except BROKEN as error:
-        raise MediaError(path, Fault.CORRUPT, f"its sound cannot be read to the end: {error.strerror}") from error
+    return carried(source, stream, path, out, shift, played)
 
 
 def _video(media: PyAVMedia, out: Any, size: tuple[int, int] | None) -> Any:

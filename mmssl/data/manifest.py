@@ -21,8 +21,9 @@ from mmssl.data.decode.reader import Source
 from mmssl.data.fields import KNOWN, FieldError, recording
 from mmssl.data.folder import Files
 from mmssl.data.keyed import Keyed
+from mmssl.data.network import is_remote
 from mmssl.data.recordings import Caption, Recording
-from mmssl.data.remote import RemoteFiles, is_remote
+from mmssl.data.remote import RemoteFiles
 from mmssl.data.text import decode
 from mmssl.errors import UsageError
 

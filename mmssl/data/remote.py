@@ -1,19 +1,16 @@
 """Files at any fsspec address (`https://`, `s3://`, `gs://`, ...) by byte ranges, through a bounded local cache."""
 
-import asyncio
 import glob
 import os
-import sys
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
 from mmssl.data.decode.reader import Source
+from mmssl.data.network import attempt, filesystem_of, is_remote
 from mmssl.data.ranges import open_slice
 from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
@@ -21,80 +18,6 @@ from mmssl.errors import Fault, MediaError
 BLOCK = 1 << 17  # bytes; a clip's ends lie inside blocks, so this is what a read fetches in vain
 AHEAD = 1 << 21  # bytes fetched at once when more of a member will follow
 THREADS = 8  # requests at once for what will soon be read
-TRIES = 3
-ABSENT, REFUSED = (404, 410), (401, 403)  # HTTP statuses that another try does not change
-# Storage, each opened by itself. fsspec knows more, by which a row of a manifest could open local files, archives in
-# archives, lists of further addresses (`reference::`), shells on other machines or notebooks.
-SCHEMES = frozenset(
-    ("http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss", "oci", "hdfs", "webhdfs")
-) | {"memory"}
-PAUSE = 0.5  # seconds before the second try; doubled before each further one
-
-T = TypeVar("T")
-
-
-def is_remote(address: str) -> bool:
-    """Whether it is an address, not a path."""
-    return "://" in address
-
-
-def _filesystem(address: str) -> tuple[Any, str]:
-    import fsspec
-
-    scheme = address.partition(":")[0].lower()
-    if "::" in address or scheme not in SCHEMES:
-        known = ", ".join(sorted(SCHEMES))
-        raise MediaError(address, Fault.UNSUPPORTED, f"is no address that mmssl opens; it opens {known}")
-    try:
-        filesystem, path = fsspec.core.url_to_fs(address)
-    except ImportError as error:
-        raise MediaError(address, Fault.UNSUPPORTED, f"needs a package: {error}") from None
-    except ValueError as error:
-        raise MediaError(address, Fault.UNSUPPORTED, f"is no address that fsspec knows: {error}") from None
-    return filesystem, path
-
-
-def _network_errors() -> tuple[type[BaseException], ...]:
-    """What a failing network raises; only libraries that are in use can raise theirs."""
-    errors: list[type[BaseException]] = [OSError, asyncio.TimeoutError]
-    if "aiohttp" in sys.modules:
-        errors.append(sys.modules["aiohttp"].ClientError)
-    if "botocore.exceptions" in sys.modules:
-        errors.append(sys.modules["botocore.exceptions"].BotoCoreError)
-    return tuple(errors)
-
-
-def _status(error: BaseException) -> int:
-    """The HTTP status that an error carries; 0 for none."""
-    return int(getattr(error, "status", 0))
-
-
-def attempt(address: str, act: Callable[[], T]) -> T:
-    """Do it, three times when the network fails.
-
-    Raises:
-        MediaError: MISSING or PERMISSION at once, NETWORK after the last try.
-    """
-    failure: BaseException
-    for left in reversed(range(TRIES)):
-        try:
-            return act()
-        except FileNotFoundError as error:
-            # fsspec says so of a server that does not answer, too; only an answer is final.
-            if not isinstance(error.__cause__, _network_errors()) or _status(error.__cause__) in ABSENT:
-                raise MediaError(address, Fault.MISSING, "is not there; check the address") from None
-            failure = error.__cause__
-        except (NotImplementedError, ValueError) as error:
-            detail = f"cannot be read by byte ranges, its server may not offer them: {error!s:.200}"
-            raise MediaError(address, Fault.NETWORK, detail) from None
-        except _network_errors() as error:
-            failure = error
-        if isinstance(failure, PermissionError) or _status(failure) in REFUSED:
-            raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
-        if left:
-            time.sleep(PAUSE * 2 ** (TRIES - 1 - left))
-    detail = f"could not be read in {TRIES} tries: {failure!s:.200}" if str(failure) else type(failure).__name__
-    raise MediaError(address, Fault.NETWORK, detail)
 
 
 @lru_cache(maxsize=8)
@@ -120,7 +43,7 @@ class RemoteRanges:
 
     def __init__(self, address: str) -> None:
         self.name = address
-        filesystem, path = _filesystem(address)
+        filesystem, path = filesystem_of(address)
         info = attempt(address, lambda: filesystem.info(path))
         if info.get("size") is None or info.get("partial") is False:
             raise MediaError(address, Fault.NETWORK, "is on a server that does not serve byte ranges")
@@ -133,7 +56,7 @@ class RemoteRanges:
         # An open file has a position, so each thread has its own; a connection does not outlive a fork.
         who = os.getpid(), threading.get_ident()
         if who not in self._opened:
-            filesystem, path = _filesystem(self.name)
+            filesystem, path = filesystem_of(self.name)
             self._opened[who] = filesystem.open(path, mode="rb", cache_type="none", size=self.size)
         return self._opened[who]
 
@@ -245,7 +168,7 @@ class RemoteFiles:
         Raises:
             MediaError: as for `RemoteRanges`.
         """
-        filesystem, path = _filesystem(self.address)
+        filesystem, path = filesystem_of(self.address)
         found = attempt(self.address, lambda: filesystem.find(path))
         return sorted(name.removeprefix(path).lstrip("/") for name in found)
 
@@ -258,7 +181,7 @@ def match_remote(address: str) -> list[str]:
     """
     if not glob.has_magic(address.partition("?")[0] if address.startswith("http") else address):
         return [address]
-    filesystem, path = _filesystem(address)
+    filesystem, path = filesystem_of(address)
     found = attempt(address, lambda: filesystem.glob(path))
     if not found:
         raise MediaError(address, Fault.MISSING, "matches nothing; check the address")

@@ -13,7 +13,7 @@ from mmssl.data.decode.reader import Reader
 from mmssl.data.packets.store import table_of
 from mmssl.data.ranges import open_source
 from mmssl.data.recordings import Recording, Recordings
-from mmssl.data.shard_index import open_index
+from mmssl.data.shard_index_file import open_index
 from mmssl.data.shard_plan import ShardPlan
 from mmssl.data.shards import TABLE
 from mmssl.data.stored import Store, untouched

@@ -15,7 +15,8 @@ from mmssl.data.keyed import Keyed
 from mmssl.data.ranges import Ranges, open_slice, read_whole
 from mmssl.data.recordings import Recording
 from mmssl.data.remote import RemoteRanges
-from mmssl.data.shard_index import ShardIndex, open_index, read_member
+from mmssl.data.shard_index import ShardIndex, read_member
+from mmssl.data.shard_index_file import open_index
 from mmssl.data.tar import Member
 from mmssl.errors import Fault, MediaError, UsageError
 

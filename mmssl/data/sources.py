@@ -12,7 +12,8 @@ from mmssl.data.concatenation import ConcatenatedRecordings
 from mmssl.data.folder import FolderRecordings, LocalFiles, walk
 from mmssl.data.keyed import Keyed
 from mmssl.data.manifest import ROWS, ManifestRecordings
-from mmssl.data.remote import RemoteFiles, is_remote, match_remote
+from mmssl.data.network import is_remote
+from mmssl.data.remote import RemoteFiles, match_remote
 from mmssl.data.shards import ShardRecordings
 from mmssl.errors import UsageError
 

@@ -1,6 +1,7 @@
 """Objectives whose labels are clusters: DeepCluster, MDC, CDC and XDC differ in who learns what of whom."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -64,3 +65,42 @@ class ClusterLearner(Objective):
     def clusters(self, batch: Batch) -> dict[str, Tensor]:
         """`[B, K]` probabilities of the clusters by each head, NaN for clips that lack its modality."""
         return self.lessons.predict(self, batch)
+
+
+class TwoStreams(ClusterLearner):
+    """Picture and sound that learn from clusters of one or both; a subclass says who learns what of whom.
+
+    Args:
+        video: encoder.
+        audio: encoder.
+        clusters: K of each clustering.
+        dims: of features that PCA leaves for k-means.
+        refresh_every: steps of a round, after which clusters are found again and the heads begin anew.
+        augment: of video, when training: `(video, seed) -> video`; never when clusters are found.
+        audio_augment: of audio, likewise.
+
+    Attributes:
+        taught: modality to the clusterings that it learns.
+    """
+
+    taught: ClassVar[Mapping[Modality, Sequence[str]]]
+
+    def __init__(
+        self,
+        *,
+        video: Encoder,
+        audio: Encoder,
+        clusters: int = 256,
+        dims: int = 256,
+        refresh_every: int = 5000,
+        augment: nn.Module | None = None,
+        audio_augment: nn.Module | None = None,
+    ) -> None:
+        super().__init__(
+            {"video": video, "audio": audio},
+            self.taught,
+            clusters=clusters,
+            dims=dims,
+            refresh_every=refresh_every,
+            augments=(augment, audio_augment),
+        )

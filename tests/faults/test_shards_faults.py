@@ -19,7 +19,7 @@ from mmssl.batch import Batch
 from mmssl.data.clips import Clips
 from mmssl.data.loader import evaluation_batches, training_batches
 from mmssl.data.pack import pack
-from mmssl.data.shard_index import SUFFIX
+from mmssl.data.shard_index_file import SUFFIX
 from mmssl.data.skipped import Skipped
 from mmssl.data.sources import open_recordings
 from mmssl.data.tar import BLOCK, END, header, padding

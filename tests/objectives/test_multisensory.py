@@ -11,6 +11,7 @@ from mmssl.batch import Batch
 from mmssl.modules.fused_tower import FusedTower
 from mmssl.modules.shifts import Shift
 from mmssl.objectives.synchrony.multisensory import _PLACES, Multisensory
+from tests.objectives.blind import trained_blind
 
 Build = Callable[..., Multisensory]
 Make = Callable[..., Batch]
@@ -51,16 +52,8 @@ def test_fusion_has_the_papers_sizes() -> None:
 
 
 def test_without_vision_it_stays_at_chance(build: Build, sample: Make) -> None:
-    objective, right = build(Multisensory), []
-    optimizer = torch.optim.Adam(objective.parameters(), 0.003)
-    for step in range(80):
-        batch = sample(16, seed=step)
-        batch.video[:] = 128
-        loss, terms = objective(batch)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        right.append(terms["accuracy"].item())
+    terms = trained_blind(build(Multisensory), sample, steps=80, lr=0.003)
+    right = [term["accuracy"].item() for term in terms]
     assert sum(right[40:]) / 40 == pytest.approx(0.5, abs=0.05)
 
 

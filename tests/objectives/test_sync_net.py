@@ -1,42 +1,21 @@
 """SyncNet: the loss against a loop and its golden value, blind models at chance, and a shift found without bias."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import pytest
 import torch
-from torch import Tensor
 
-from mmssl.batch import Batch, Modality
+from benchmarks.flicker import FPS, LOUDEST, RATE, Brightness, Loudness
+from mmssl.batch import Batch
 from mmssl.encoder import Encoder
 from mmssl.modules.margin import margin_contrastive
 from mmssl.objectives.synchrony.perfect_match import PerfectMatch
 from mmssl.objectives.synchrony.sync_net import SyncNet, sync_loss
+from tests.objectives.blind import trained_blind
 
 Tiny = dict[str, type[Encoder]]
 Make = Callable[..., Batch]
-RATE, FPS = 1000, 25
 FORMS = pytest.mark.parametrize("form", [SyncNet, PerfectMatch])
-
-
-class Brightness(Encoder):
-    """How bright each of five frames is."""
-
-    modality: ClassVar[Modality] = "video"
-    dim = 5
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs.float().mean((2, 3, 4)).unfold(1, 5, 1)[:, :, None, None] / 255
-
-
-class Loudness(Encoder):
-    """How loud each fifth of the sound is."""
-
-    modality: ClassVar[Modality] = "audio"
-    dim, sample_rate = 5, RATE
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs.abs().unflatten(1, (5, -1)).mean(2)[:, None, None]  # type: ignore[no-untyped-call, no-any-return]
 
 
 def clicks(offset: int, frames: int = 75) -> Batch:
@@ -45,7 +24,7 @@ def clicks(offset: int, frames: int = 75) -> Batch:
     seen, heard = light[:, 100 : 100 + frames], light[:, 100 - offset : 100 - offset + frames]
     return Batch(
         video=(seen * 255).to(torch.uint8)[:, :, None, None, None].expand(-1, -1, 3, 4, 4),
-        audio=heard.repeat_interleave(RATE // FPS, 1),
+        audio=heard.repeat_interleave(RATE // FPS, 1) * LOUDEST,
         start=torch.zeros(1, dtype=torch.float64),
         video_times=torch.arange(frames, dtype=torch.float64).unsqueeze(0) / FPS,
         seed=torch.zeros(1, dtype=torch.int64),
@@ -91,15 +70,8 @@ def test_equal_distances_have_a_closed_form() -> None:
 @FORMS
 def test_without_vision_it_stays_at_chance(form: type[SyncNet], build: Callable[..., SyncNet], sample: Make) -> None:
     objective, batch = build(form), sample(16)
+    trained_blind(objective, sample, steps=80, lr=0.01)
     batch.video[:] = 128
-    optimizer = torch.optim.Adam(objective.parameters(), 0.01)
-    for step in range(80):
-        fresh = sample(16, seed=step)
-        fresh.video[:] = 128
-        loss = objective(fresh)[0]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
     terms = objective(batch)[1]
     if form is SyncNet:  # both classes hold the same sounds equally often, so it is chance and not only near it
         assert terms["accuracy"].item() == pytest.approx(0.5, abs=1e-6)

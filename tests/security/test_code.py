@@ -18,7 +18,7 @@ from mmssl.applications.indexing import build_index
 from mmssl.applications.model import Model
 from mmssl.cli.app import app
 from mmssl.data.recordings import Recording
-from mmssl.data.shard_index import SUFFIX
+from mmssl.data.shard_index_file import SUFFIX
 from mmssl.data.sources import open_recordings
 from mmssl.data.tar import END, header, padding
 from mmssl.data.tokens import HubTokenizer

@@ -6,15 +6,13 @@ once, and both streams learn these labels. Departures: those of `deep_cluster.py
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
-from torch import nn
 from torch.nn import functional
 
-from mmssl.batch import Modality
-from mmssl.encoder import Encoder
 from mmssl.modules.assignment import Found
-from mmssl.modules.cluster_learner import ClusterLearner
+from mmssl.modules.cluster_learner import TwoStreams
 
 
 def joined(first: Found, second: Found) -> Found:
@@ -24,39 +22,13 @@ def joined(first: Found, second: Found) -> Found:
     return both, torch.cat(parts, dim=1)
 
 
-class CDC(ClusterLearner):
+class CDC(TwoStreams):
     """Two streams with one set of labels; nothing aligns their features, so they cannot be compared.
 
-    Args:
-        video: encoder.
-        audio: encoder.
-        clusters: K.
-        dims: of features that PCA leaves for k-means.
-        refresh_every: steps of a round, after which clusters are found again and the heads begin anew.
-        augment: of video, when training: `(video, seed) -> video`; never when clusters are found.
-        audio_augment: of audio, likewise.
+    Its arguments are those of `TwoStreams`.
     """
 
-    def __init__(
-        self,
-        *,
-        video: Encoder,
-        audio: Encoder,
-        clusters: int = 256,
-        dims: int = 256,
-        refresh_every: int = 5000,
-        augment: nn.Module | None = None,
-        audio_augment: nn.Module | None = None,
-    ) -> None:
-        encoders: dict[Modality, Encoder] = {"video": video, "audio": audio}
-        super().__init__(
-            encoders,
-            {"video": ["joint"], "audio": ["joint"]},
-            clusters=clusters,
-            dims=dims,
-            refresh_every=refresh_every,
-            augments=(augment, audio_augment),
-        )
+    taught: ClassVar = {"video": ["joint"], "audio": ["joint"]}
 
     def to_cluster(self, found: Mapping[str, Found]) -> Mapping[str, Found]:
         """Joined features of the recordings that have picture and sound."""

@@ -5,43 +5,15 @@ Clustering" (NeurIPS), section 3: each stream has two heads, one for its own clu
 stream. Departures: those of `deep_cluster.py`.
 """
 
-from torch import nn
+from typing import ClassVar
 
-from mmssl.batch import Modality
-from mmssl.encoder import Encoder
-from mmssl.modules.cluster_learner import ClusterLearner
+from mmssl.modules.cluster_learner import TwoStreams
 
 
-class MDC(ClusterLearner):
+class MDC(TwoStreams):
     """Two streams that learn both sets of labels; nothing aligns their features, so they cannot be compared.
 
-    Args:
-        video: encoder.
-        audio: encoder.
-        clusters: K, of videos and of sounds.
-        dims: of features that PCA leaves for k-means.
-        refresh_every: steps of a round, after which clusters are found again and the heads begin anew.
-        augment: of video, when training: `(video, seed) -> video`; never when clusters are found.
-        audio_augment: of audio, likewise.
+    Its arguments are those of `TwoStreams`.
     """
 
-    def __init__(
-        self,
-        *,
-        video: Encoder,
-        audio: Encoder,
-        clusters: int = 256,
-        dims: int = 256,
-        refresh_every: int = 5000,
-        augment: nn.Module | None = None,
-        audio_augment: nn.Module | None = None,
-    ) -> None:
-        encoders: dict[Modality, Encoder] = {"video": video, "audio": audio}
-        super().__init__(
-            encoders,
-            {"video": ["video", "audio"], "audio": ["audio", "video"]},
-            clusters=clusters,
-            dims=dims,
-            refresh_every=refresh_every,
-            augments=(augment, audio_augment),
-        )
+    taught: ClassVar = {"video": ["video", "audio"], "audio": ["audio", "video"]}

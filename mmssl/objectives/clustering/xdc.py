@@ -5,43 +5,15 @@ Clustering" (NeurIPS), section 3: the labels of a stream are the clusters of the
 are those of encoders that nothing has trained. Departures: those of `deep_cluster.py`.
 """
 
-from torch import nn
+from typing import ClassVar
 
-from mmssl.batch import Modality
-from mmssl.encoder import Encoder
-from mmssl.modules.cluster_learner import ClusterLearner
+from mmssl.modules.cluster_learner import TwoStreams
 
 
-class XDC(ClusterLearner):
+class XDC(TwoStreams):
     """Two streams that teach each other; nothing aligns their features, so they cannot be compared.
 
-    Args:
-        video: encoder.
-        audio: encoder.
-        clusters: K, of videos and of sounds.
-        dims: of features that PCA leaves for k-means.
-        refresh_every: steps of a round, after which clusters are found again and the heads begin anew.
-        augment: of video, when training: `(video, seed) -> video`; never when clusters are found.
-        audio_augment: of audio, likewise.
+    Its arguments are those of `TwoStreams`.
     """
 
-    def __init__(
-        self,
-        *,
-        video: Encoder,
-        audio: Encoder,
-        clusters: int = 256,
-        dims: int = 256,
-        refresh_every: int = 5000,
-        augment: nn.Module | None = None,
-        audio_augment: nn.Module | None = None,
-    ) -> None:
-        encoders: dict[Modality, Encoder] = {"video": video, "audio": audio}
-        super().__init__(
-            encoders,
-            {"video": ["audio"], "audio": ["video"]},
-            clusters=clusters,
-            dims=dims,
-            refresh_every=refresh_every,
-            augments=(augment, audio_augment),
-        )
+    taught: ClassVar = {"video": ["audio"], "audio": ["video"]}

@@ -58,11 +58,13 @@ class Agreement:
         positives: recordings that are most alike.
         negatives: of memories of the same modality; the first so many of all.
         begin: progress at which it begins; positives are found at the next `refresh`.
+        refresh_every: steps between two searches for positives; the paper's is five epochs.
     """
 
     positives: int = 32
     negatives: int = 64
     begin: float = 0.5
+    refresh_every: int = 1000
 
 
 class AVIDCMA(Objective):
@@ -78,7 +80,6 @@ class AVIDCMA(Objective):
         temperature: of scores.
         momentum: of memories.
         agreement: the second part; None for AVID alone.
-        refresh_every: steps between two searches for what agrees; the paper's is five epochs.
         augments: of video and audio, when training: `(inputs, seed) -> inputs`.
 
     Raises:
@@ -102,19 +103,18 @@ class AVIDCMA(Objective):
         temperature: float = 0.07,
         momentum: float = 0.5,
         agreement: Agreement | None = Agreement(),
-        refresh_every: int = 1000,
         augments: tuple[nn.Module | None, nn.Module | None] = (None, None),
     ) -> None:
         given: dict[Modality, Encoder] = {"video": video, "audio": audio}
         super().__init__(given, {m: _head(e.dim, hidden, dim) for m, e in given.items()})
         self.norms = nn.ModuleDict({m: RowNorm(e.dim) for m, e in given.items()})
         self.negatives, self.temperature, self.agreement = negatives, temperature, agreement
-        self.refresh_every = None if agreement is None else refresh_every
+        self.refresh_every = None if agreement is None else agreement.refresh_every
         kept = agreement.positives if agreement else 0
         if recordings < kept + 2:
             raise UsageError(f"{recordings} recordings are too few for {kept} that agree; take more or no agreement")
         self.memories = nn.ModuleDict({m: MemoryBank(recordings, dim, momentum, n) for n, m in enumerate(given)})
-        self.register_buffer("partition", torch.tensor(-1.0))  # not yet known
+        self.register_buffer("partition", torch.full((2,), -1.0))  # Z across and within modalities, not yet known
         self.register_buffer("progress", torch.tensor(0.0))
         self.register_buffer("positives", torch.full((recordings, kept), -1))
         self.augments = nn.ModuleDict({m: WhenTraining(a) for m, a in zip(given, augments, strict=True)})
@@ -135,12 +135,11 @@ class AVIDCMA(Objective):
         others = negatives(batch.seed, _NEGATIVES, self.negatives, recordings, excluded)
         keep = batch.valid("video") & batch.valid("audio")
         across = {m: self._scores(vectors[m], o, (own, others)) for m, o in (("video", "audio"), ("audio", "video"))}
-        self._settle(torch.cat([scores for _, scores in across.values()], 1), keep)
-        parts = {"across": self._part(across, keep)}
+        parts = {"across": self._part(across, keep, self.partition[:1])}
         if agreed:
             near = others[:, : self.agreement.negatives]  # type: ignore[union-attr]
             within = {m: self._scores(vectors[m], m, (alike, near)) for m in vectors}
-            parts["within"] = self._part(within, keep)
+            parts["within"] = self._part(within, keep, self.partition[1:])
         right = torch.stack([(p.amax(1) > n.amax(1)).float() for p, n in across.values()]).mean(0)
         terms = {name: part.detach() for name, part in parts.items()} | {"accuracy": mean(right, keep)}
         return torch.stack([*parts.values()]).mean(), terms
@@ -170,19 +169,12 @@ class AVIDCMA(Objective):
             one, other = (torch.einsum("be,bke->bk", vectors, memory.rows[n]) / self.temperature for n in numbers)
         return one, other
 
-    def _part(self, scores: dict[str, tuple[Tensor, Tensor]], keep: Tensor) -> Tensor:
+    def _part(self, scores: dict[str, tuple[Tensor, Tensor]], keep: Tensor, partition: Tensor) -> Tensor:
         """The mean of both ways."""
-        partition = torch.where(self.partition > 0, self.partition, 1)
+        _settle(partition, torch.cat([negative for _, negative in scores.values()], 1), keep)
+        partition = torch.where(partition > 0, partition, 1)
         losses = [noise_contrast(positive, negative, partition) for positive, negative in scores.values()]
         return mean(torch.stack(losses).mean(0), keep)
-
-    @torch.no_grad()
-    def _settle(self, negative: Tensor, keep: Tensor) -> None:
-        """Z is the mean of e^n over the first batch of all processes, and stays."""
-        sums = torch.stack([negative.exp().mean(1).masked_fill(~keep, 0).sum(), keep.sum()])
-        total, count = gather(sums.unsqueeze(0)).sum(0)
-        first = (self.partition < 0) & (count > 0)
-        self.partition.copy_(torch.where(first, total / count.clamp(min=1), self.partition))
 
     def after_step(self, progress: float) -> None:
         """Memories are written."""
@@ -201,6 +193,15 @@ class AVIDCMA(Objective):
         """One unit vector a clip; the heads are of pooled features, as trained."""
         there = [m for m in batch.modalities if m in self.encoders]
         return {m: self._vectors(m, self._pooled(m, getattr(batch, m))) for m in there}
+
+
+@torch.no_grad()
+def _settle(partition: Tensor, negative: Tensor, keep: Tensor) -> None:
+    """Z, `[1]`, is the mean of e^n over the first batch of all processes that has such scores, and stays."""
+    sums = torch.stack([negative.exp().mean(1).masked_fill(~keep, 0).sum(), keep.sum()])
+    total, count = gather(sums.unsqueeze(0)).sum(0)
+    first = (partition < 0) & (count > 0)
+    partition.copy_(torch.where(first, total / count.clamp(min=1), partition))
 
 
 def _valid(batch: Batch, modality: str) -> Tensor:

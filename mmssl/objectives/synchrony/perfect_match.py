@@ -12,15 +12,11 @@ are arguments; the paper's are those of SyncNet, in `encoders/`.
 import torch
 from torch import Tensor, nn
 
-from mmssl.batch import Batch, Modality
+from mmssl.batch import Batch
 from mmssl.distributed import mean
 from mmssl.encoder import Encoder
-from mmssl.errors import UsageError
-from mmssl.modules.frame_sound import along_time
-from mmssl.modules.sync_vectors import SyncPairs, place_scores, sync_pairs
-from mmssl.modules.sync_windows import SyncWindows
-from mmssl.modules.when_training import WhenTraining
-from mmssl.objective import Objective, Terms
+from mmssl.modules.sync_learner import SyncLearner
+from mmssl.objective import Terms
 
 
 def n_way(logits: Tensor, apart: Tensor) -> Tensor:
@@ -66,7 +62,7 @@ class ScaledCosine(nn.Module):
         return self.scale * (1 - distance.square() / 2)
 
 
-class PerfectMatch(Objective):
+class PerfectMatch(SyncLearner):
     """N-way choice among the sounds of a clip.
 
     Args:
@@ -84,10 +80,6 @@ class PerfectMatch(Objective):
         UsageError: the encoders have not as many features.
     """
 
-    synchronous = True
-    comparable = False
-    chunk: int | None = 0
-
     def __init__(
         self,
         *,
@@ -101,43 +93,16 @@ class PerfectMatch(Objective):
         augment: nn.Module | None = None,
         audio_augment: nn.Module | None = None,
     ) -> None:
-        if video.dim != audio.dim:
-            raise UsageError(f"PerfectMatch needs as many features of video ({video.dim}) as of audio ({audio.dim})")
-        super().__init__({"video": video, "audio": audio}, {"video": nn.Identity(), "audio": nn.Identity()})
-        self.augment, self.audio_augment = WhenTraining(augment), WhenTraining(audio_augment)
-        self.score = score or InverseDistance()
-        self.windows = SyncWindows(seconds, int(audio.sample_rate), self.score.unit)  # type: ignore[arg-type]
-        self.nearest, self.farthest, self.sync_step = nearest, farthest, step
+        score, augments = score or InverseDistance(), (augment, audio_augment)
+        super().__init__(video=video, audio=audio, seconds=seconds, unit=score.unit, step=step, augments=augments)
+        self.score, self.nearest, self.farthest = score, nearest, farthest
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """The cross-entropy; terms: accuracy, top 1 among the sounds, and how many there are."""
-        pairs = self._pairs(batch)
+        pairs = self.pairs(batch)
         logits, apart = self.score(pairs.distances()), pairs.at.apart(self.nearest, self.farthest)
         keep = apart.any(2)
         rival = logits.masked_fill(~apart, float("-inf")).amax(2)
         right = logits.diagonal(dim1=1, dim2=2) > rival
         terms = {"accuracy": mean(right.float(), keep), "sounds": mean(apart.sum(2) + 1.0, keep)}
         return mean(n_way(logits, apart), keep), {name: term.detach() for name, term in terms.items()}
-
-    def sync_distances(self, batch: Batch, reach: int) -> Tensor:
-        """`[B, W, 2 reach + 1]` distances to the sound k `sync_step` later, k from -reach on; nan outside the clip."""
-        pairs = self._pairs(batch)
-        return pairs.at.at_shifts(pairs.distances(), self.sync_step, reach)
-
-    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
-        """As of every objective, of sound window after window."""
-        if modality != "audio":
-            return super().features(batch, modality)
-        sound = nn.Sequential(self.encoders["audio"], self.heads["audio"])
-        return along_time(sound, self.windows.pieces(batch.audio)), None
-
-    def pair_scores(self, batch: Batch) -> Tensor:
-        """`[B, B]`, minus the mean distance of one clip's windows (rows) to another's sound at the same time."""
-        return self._pairs(batch).across_clips()
-
-    def heat(self, batch: Batch) -> Tensor:
-        """`[B, W, H', W']`, minus the distance of each place to the sound of its window."""
-        return place_scores(self, self.windows, batch)
-
-    def _pairs(self, batch: Batch) -> SyncPairs:
-        return sync_pairs(self, self.windows, batch, (self.augment, self.audio_augment))

@@ -10,16 +10,12 @@ paper's are in `encoders/`.
 
 from torch import Tensor, nn
 
-from mmssl.batch import Batch, Modality
+from mmssl.batch import Batch
 from mmssl.distributed import mean, share
 from mmssl.encoder import Encoder
-from mmssl.errors import UsageError
-from mmssl.modules.frame_sound import along_time
 from mmssl.modules.margin import margin_contrastive
-from mmssl.modules.sync_vectors import SyncPairs, place_scores, sync_pairs
-from mmssl.modules.sync_windows import SyncWindows
-from mmssl.modules.when_training import WhenTraining
-from mmssl.objective import Objective, Terms
+from mmssl.modules.sync_learner import SyncLearner
+from mmssl.objective import Terms
 
 
 def sync_loss(distance: Tensor, apart: Tensor, margin: float) -> Tensor:
@@ -39,7 +35,7 @@ def sync_loss(distance: Tensor, apart: Tensor, margin: float) -> Tensor:
     return (true.sum() + false.sum()) / 4 * share(apart).to(distance.dtype)
 
 
-class SyncNet(Objective):
+class SyncNet(SyncLearner):
     """Margin contrast between the windows of a clip.
 
     Args:
@@ -57,10 +53,6 @@ class SyncNet(Objective):
         UsageError: the encoders have not as many features.
     """
 
-    synchronous = True
-    comparable = False
-    chunk: int | None = 0
-
     def __init__(
         self,
         *,
@@ -74,40 +66,14 @@ class SyncNet(Objective):
         augment: nn.Module | None = None,
         audio_augment: nn.Module | None = None,
     ) -> None:
-        if video.dim != audio.dim:
-            raise UsageError(f"SyncNet needs as many features of video ({video.dim}) as of audio ({audio.dim})")
-        super().__init__({"video": video, "audio": audio}, {"video": nn.Identity(), "audio": nn.Identity()})
-        self.augment, self.audio_augment = WhenTraining(augment), WhenTraining(audio_augment)
-        self.windows = SyncWindows(seconds, int(audio.sample_rate))  # type: ignore[arg-type]
-        self.margin, self.nearest, self.farthest, self.sync_step = margin, nearest, farthest, step
+        augments = (augment, audio_augment)
+        super().__init__(video=video, audio=audio, seconds=seconds, unit=False, step=step, augments=augments)
+        self.margin, self.nearest, self.farthest = margin, nearest, farthest
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """The margin loss; terms: accuracy, the share of false pairs that are farther than their picture's true one."""
-        pairs = self._pairs(batch)
+        pairs = self.pairs(batch)
         distance, apart = pairs.distances(), pairs.at.apart(self.nearest, self.farthest)
         right = distance > distance.diagonal(dim1=1, dim2=2).unsqueeze(2)
         terms = {"accuracy": mean(right.float(), apart).detach()}
         return sync_loss(distance, apart, self.margin), terms
-
-    def sync_distances(self, batch: Batch, reach: int) -> Tensor:
-        """`[B, W, 2 reach + 1]` distances to the sound k `sync_step` later, k from -reach on; nan outside the clip."""
-        pairs = self._pairs(batch)
-        return pairs.at.at_shifts(pairs.distances(), self.sync_step, reach)
-
-    def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
-        """As of every objective, of sound window after window."""
-        if modality != "audio":
-            return super().features(batch, modality)
-        sound = nn.Sequential(self.encoders["audio"], self.heads["audio"])
-        return along_time(sound, self.windows.pieces(batch.audio)), None
-
-    def pair_scores(self, batch: Batch) -> Tensor:
-        """`[B, B]`, minus the mean distance of one clip's windows (rows) to another's sound at the same time."""
-        return self._pairs(batch).across_clips()
-
-    def heat(self, batch: Batch) -> Tensor:
-        """`[B, W, H', W']`, minus the distance of each place to the sound of its window."""
-        return place_scores(self, self.windows, batch)
-
-    def _pairs(self, batch: Batch) -> SyncPairs:
-        return sync_pairs(self, self.windows, batch, (self.augment, self.audio_augment))

@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RangeServer]:
     """Serves `tmp_path / "served"`."""
-    monkeypatch.setattr("mmssl.data.remote.PAUSE", 0.01)
+    monkeypatch.setattr("mmssl.data.network.PAUSE", 0.01)
     (tmp_path / "served").mkdir()
     running = RangeServer(tmp_path / "served")
     yield running

@@ -11,7 +11,7 @@ import pytest
 
 from mmssl.data.recordings import Caption
 from mmssl.data.remote import AHEAD, BLOCK, RemoteRanges
-from mmssl.data.shard_index import open_index
+from mmssl.data.shard_index_file import open_index
 from mmssl.data.sources import open_recordings
 from mmssl.errors import Fault, MediaError
 
@@ -174,10 +174,10 @@ def test_refused(server: Any, shard: Path) -> None:
 
 @pytest.mark.fault("S4")
 def test_no_server() -> None:
-    from mmssl.data import remote
+    from mmssl.data import network
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote, "PAUSE", 0.01)
+        patch.setattr(network, "PAUSE", 0.01)
         with pytest.raises(MediaError, match="in 3 tries") as caught:
             open_recordings("http://127.0.0.1:9/x.tar")
     assert caught.value.fault is Fault.NETWORK

@@ -66,7 +66,7 @@ def test_samples(shard: Path) -> None:
 def test_index_is_built_once(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = opened(shard)
     assert shard.with_name("s.tar.index.npz").is_file()
-    monkeypatch.setattr("mmssl.data.shard_index.build", lambda ranges: pytest.fail(f"built {ranges.name} again"))
+    monkeypatch.setattr("mmssl.data.shard_index_file.build", lambda ranges: pytest.fail(f"built {ranges.name} again"))
     again = opened(shard)
     assert list(again) == list(first)
     assert again.fingerprint() == first.fingerprint()
@@ -107,11 +107,11 @@ def test_a_place_that_cannot_be_written(shard: Path, cache: Path, monkeypatch: p
             raise PermissionError
         path.write_bytes(data)
 
-    monkeypatch.setattr("mmssl.data.shard_index.write_atomically", write)
+    monkeypatch.setattr("mmssl.data.shard_index_file.write_atomically", write)
     assert len(opened(shard)) == 3
     assert not shard.with_name("s.tar.index.npz").exists()
     assert len(list((cache / "indexes").iterdir())) == 1
-    monkeypatch.setattr("mmssl.data.shard_index.build", lambda ranges: pytest.fail("built again"))
+    monkeypatch.setattr("mmssl.data.shard_index_file.build", lambda ranges: pytest.fail("built again"))
     assert len(opened(shard)) == 3
 
 
