@@ -1,6 +1,7 @@
 """CDC on videos with sound: both streams learn the clusters of their joined features.
 
-mmssl train recipes/cdc.py --data "kinetics/train-*.tar" --out runs/cdc; mmssl cluster runs/cdc held-out --sheets sheets
+mmssl train recipes/cdc.py --data "data/kinetics/train-*.tar" --out runs/cdc
+mmssl cluster runs/cdc held-out --sheets sheets
 
 Alwassel et al. 2020, "Self-Supervised Learning by Cross-Modal Audio-Video Clustering". Theirs: R(2+1)D-18 on 32 frames
 of 224 pixels (as reported in later papers), PCA to 256 dimensions and whitening (DeepCluster's code). Ours: ResNet-18
@@ -21,7 +22,7 @@ from mmssl.run import Optimization, Run
 
 
 def recipe(
-    data: str = "kinetics/train-*.tar",
+    data: str = "data/kinetics/train-*.tar",
     held_out: str = "",
     steps: int = 200_000,
     batch_size: int = 256,

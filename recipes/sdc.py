@@ -1,6 +1,7 @@
 """SDC on videos with sound: two DeepClusters, each stream learns its own clusters.
 
-mmssl train recipes/sdc.py --data "kinetics/train-*.tar" --out runs/sdc; mmssl cluster runs/sdc held-out --sheets sheets
+mmssl train recipes/sdc.py --data "data/kinetics/train-*.tar" --out runs/sdc
+mmssl cluster runs/sdc held-out --sheets sheets
 
 Caron et al. 2018, "Deep Clustering for Unsupervised Learning of Visual Features", for both streams as in Alwassel et
 al. 2020. Theirs: R(2+1)D-18 on 32 frames of 224 pixels (as reported in later papers), PCA to 256 dimensions and
@@ -21,7 +22,7 @@ from mmssl.run import Optimization, Run
 
 
 def recipe(
-    data: str = "kinetics/train-*.tar",
+    data: str = "data/kinetics/train-*.tar",
     held_out: str = "",
     steps: int = 200_000,
     batch_size: int = 256,

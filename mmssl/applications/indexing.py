@@ -185,7 +185,7 @@ def _checked(model: Model, stride: float | None, modalities: Sequence[Modality] 
     """The modalities to embed."""
     if not model.objective.comparable:
         kind = type(model.objective).__name__
-        raise UsageError(f"{kind} learns whether picture and sound belong together, not one space: it cannot search")
+        raise UsageError(f"{kind} does not put its modalities into one space, so nothing can be found by it")
     if stride is not None and not stride > 0:
         raise UsageError(f"stride is {stride}; give seconds above 0")
     model.require(*modalities or ())

@@ -47,7 +47,7 @@ def read_classes(given: str) -> tuple[PromptedClass, ...]:
     if doubles := {label for label in labels if labels.count(label) > 1}:
         raise UsageError(f"class {min(doubles)!r} is given twice; name each once, other words for it after a tab")
     if len(found) < 2:
-        raise UsageError(f"{given}: there must be at least two classes to tell apart, with commas or one a line")
+        raise UsageError(f"classes {given!r}: give at least two to tell apart, with commas or one a line")
     return tuple(found)
 
 

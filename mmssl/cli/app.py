@@ -62,7 +62,8 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Self-supervised learning from video, sound and text: train, search, localize.",
+    help="Self-supervised learning from video, sound and text: train, search, localize.\n\n"
+    "Begin with `mmssl quickstart`; `mmssl COMMAND --help` has examples.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -83,9 +84,12 @@ def options(
     ] = False,
 ) -> None:
     """Set what all commands share."""
-    # Without --debug, Python prints warnings alone, and through a progress bar without tearing it.
+    # Without --debug, Python prints warnings alone, and through a progress bar without tearing it. Where the root has a
+    # handler, `logging.warning` of a library does not give it one that prints names as they are.
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(PlainFormatter())
+        if not debug:
+            logging.getLogger().addHandler(logging.lastResort)
     if debug:
         handler = logging.StreamHandler()
         handler.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))

@@ -28,9 +28,10 @@ def evaluate(
 ) -> None:
     """Measure a model on recordings that it has not seen, each number beside chance and its 95 % interval.
 
-    Retrieval between all modalities, correspondence of picture and sound, and localization where the truth is known
-    (the synthetic world, or --boxes). What cannot be read, or lacks a modality, is counted and on neither side. The
-    score below which nothing in view sounds is kept in the run, for `mmssl localize`.
+    What the model can do is measured: retrieval between all modalities, in each language; correspondence of picture and
+    sound; localization where the truth is known (the synthetic world, or --boxes); how late sound is; films of one
+    action in step; clusters beside labels; captions. What cannot be read, or lacks a modality, is counted and on
+    neither side. The score below which nothing in view sounds is kept in the run, for `mmssl localize`.
 
     Example:
         mmssl evaluate runs/quickstart --data world/test --limit 200 --json numbers.json --plots plots

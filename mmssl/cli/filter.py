@@ -26,7 +26,7 @@ def filter_(
     most_captions: Annotated[int, typer.Option(min=1, help="Of a recording.")] = 1000,
     pixels: Annotated[int, typer.Option(min=0, help="The shorter side must be longer than this.")] = 200,
     ratio: Annotated[float, typer.Option(min=1.0, help="The sides must differ by less than this.")] = 3.0,
-    dry: Annotated[bool, typer.Option("--dry", help="Count only, write no shards.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only, write no shards.")] = False,
 ) -> None:
     """Leave out captions and recordings that teach little, by ALIGN's rules, and pack the rest into shards.
 
@@ -37,7 +37,7 @@ def filter_(
 
     Example:
         mmssl filter "raw/{000..127}.tar" --out filtered
-        mmssl filter clips.csv --out filtered --fewest-words 2 --pixels 0 --dry
+        mmssl filter clips.csv --out filtered --fewest-words 2 --pixels 0 --dry-run
     """
     from rich.console import Console
 
@@ -61,10 +61,12 @@ def filter_(
         kept, report = filtered(recordings, rules, show)
     for line in _lines(report):
         say(line)
-    if dry:
+    if dry_run:
         return
     if not len(kept):
-        raise UsageError(f"{recordings.name}: no recording is left; give milder rules (see --help) or --dry to look")
+        raise UsageError(
+            f"{recordings.name}: no recording is left; give milder rules (see --help), or --dry-run to look"
+        )
     packed = pack_opened(kept, out, console=Console(stderr=True))
     write_atomically(out / REPORT, _told(report))
     say(f"{packed.samples} recordings in {len(packed.shards)} shards: {out}; all counts: {out / REPORT}")

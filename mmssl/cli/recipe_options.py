@@ -75,7 +75,7 @@ class Page:
     """What a recipe's source says about itself."""
 
     path: Path
-    summary: str  # the first paragraph of its docstring
+    about: str  # its docstring: what it trains, how it is called, and where that comes from
     options: tuple[Option, ...]
 
 
@@ -99,7 +99,7 @@ def read_page(path: Path) -> Page:
     pairs = list(zip(plain, [*defaults, *function.args.defaults], strict=True))
     pairs += list(zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True))
     options = tuple(_option(path, argument, default, helps) for argument, default in pairs)
-    return Page(path, (ast.get_docstring(tree) or "").split("\n\n")[0], options)
+    return Page(path, ast.get_docstring(tree) or "", options)
 
 
 def _option(path: Path, argument: ast.arg, default: ast.expr | None, helps: dict[str, str]) -> Option:
@@ -151,7 +151,8 @@ def parse_options(page: Page, words: Sequence[str], others: Sequence[str]) -> di
             raise UsageError(f"{word}: what is this? {page.path.name} takes options alone, after its name")
         flag = word.replace("_", "-")
         if flag not in known:
-            raise UsageError(f"{page.path.name} has no option {word}{nearest(flag, [*known, *others])}")
+            near = nearest(flag, [*known, *others]) or f"; it has {', '.join(option.flag for option in page.options)}"
+            raise UsageError(f"{page.path.name} has no option {word}{near}")
         option, meaning = known[flag]
         if meaning is not None:
             if has_value:

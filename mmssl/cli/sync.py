@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def sync(
     run: Annotated[Path, typer.Argument(help="Run folder of a model that tells offsets. Its recipe.py is run.")],
-    clips: Annotated[list[Path], typer.Argument(help="One film or several.", metavar="CLIP...")],
+    clips: Annotated[list[Path], typer.Argument(help="One film or several.", metavar="FILM")],
     fix: Annotated[
         Path | None, typer.Option(help="Film to write in synchrony, its pictures as they are: .mp4, .mov or .mkv.")
     ] = None,

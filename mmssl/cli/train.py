@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmssl.cli.recipe_options import completed, describe, find_recipe, parse_options, read_page
 from mmssl.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmssl.objective import Objective
 
 SHELVES = (Path("recipes"),)  # where a recipe that is called by its bare name is looked for
 
@@ -47,7 +50,7 @@ def train(
         raise UsageError(f"{recipe} stands before the recipe; write mmssl train RECIPE, then its options")
     page = read_page(find_recipe(recipe, SHELVES))
     if help_:
-        print(f"{context.get_help()}\n\n{page.summary}\n\n{describe(page)}")
+        print(f"{context.get_help()}\n\n{page.about}\n\n{describe(page)}")
         return
     own = [flag for parameter in context.command.params for flag in parameter.opts if flag.startswith("--")]
     typed = parse_options(page, context.args, own)
@@ -73,4 +76,14 @@ def train(
             return
         train_run(run, folder, device=device, resume=resume, recipe=made_by)
     if first():
-        print(f"{folder} is trained; next: mmssl evaluate {folder}, or mmssl index {folder} DATA --out INDEX")
+        print(f"{folder} is trained; next: {', or '.join(uses(folder, run.objective))}")
+
+
+def uses(folder: Path, objective: "Objective") -> list[str]:
+    """Commands for what the model can do."""
+    from mmssl.applications.measure import FURTHER
+
+    commands = {"synchrony": "sync {} FILM", "alignment": "align {} FILM FILM", "clusters": "cluster {} DATA"}
+    able = [commands[further.name] for further in FURTHER if further.name in commands and further.suits(objective)]
+    search = ["index {} DATA --out INDEX"] if objective.comparable else []
+    return [f"mmssl {command.format(folder)}" for command in ["evaluate {} --data HELD_OUT", *able, *search]]

@@ -98,7 +98,8 @@ class Visit:
         start = window.place(stretch, seconds, wanted.seed, wanted.window)
         if start is None:
             there = f"{max(end - begin, 0):.2f} s from {begin:.2f} s on hold {' and '.join(sorted(present))}"
-            raise MediaError(self.name, Fault.TOO_SHORT, f"{there}, and a clip is {seconds:g} s: ask for fewer seconds")
+            asked = f"a clip is {seconds:g} s, by the recipe's Clips(seconds=...)"
+            raise MediaError(self.name, Fault.TOO_SHORT, f"{there}, and {asked}")
         return start
 
     def _pictures(self, media: Media | None, starts: Sequence[float], present: frozenset[Modality]) -> list[Pictures]:

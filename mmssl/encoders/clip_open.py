@@ -1,5 +1,6 @@
 """The towers of CLIP (Radford et al. 2021) by `open_clip`, each by itself."""
 
+import logging
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,17 +25,23 @@ def _build(name: str, pretrained: str | Path | None) -> Any:
     weights = str(existing(pretrained)) if pretrained is not None and is_path(pretrained) else pretrained
     load = wanted(weights) or (is_path(name) and wanted(True))
     label = name if pretrained is None else f"{name} with weights {pretrained}"
-    return from_hub(
-        label,
-        lambda: open_clip.create_model(
-            place,
-            pretrained=weights if load else None,
-            load_weights=load,
-            force_custom_text=True,
-            pretrained_text=False,
-        ),
-        remote=bool(load) and not is_path(weights or name),
-    )
+    disabled = logging.root.manager.disable
+    if not load:  # open_clip warns that weights are random, which was asked for or is before a checkpoint is read
+        logging.disable(logging.WARNING)
+    try:
+        return from_hub(
+            label,
+            lambda: open_clip.create_model(
+                place,
+                pretrained=weights if load else None,
+                load_weights=load,
+                force_custom_text=True,
+                pretrained_text=False,
+            ),
+            remote=bool(load) and not is_path(weights or name),
+        )
+    finally:
+        logging.disable(disabled)
 
 
 class ClipImage(Encoder):

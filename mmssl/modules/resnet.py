@@ -41,6 +41,22 @@ class Stem:
         return nn.Sequential(*layers, *([nn.MaxPool2d(3, 2, 1)] if self.pool else []))
 
 
+class Shortcut(nn.Conv2d):
+    """A 1 x 1 convolution with a stride, which skips places by slicing where channels are few.
+
+    Otherwise oneDNN's gradient of the weights, on a CPU and with channels last, is written past its workspace: the heap
+    is corrupted or threads hang. That is so below 8 channels with AVX2 and 16 with AVX-512, for whole multiples of the
+    stride (oneDNN issue 6035; `tests/modules/test_resnet.py` tells when it is mended).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[N, I, h, w]` to `[N, O, h / stride, w / stride]`, rounded up."""
+        if self.in_channels >= 16:
+            return super().forward(x)
+        down, right = self.stride
+        return functional.conv2d(x[..., ::down, ::right], self.weight, self.bias)
+
+
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions beside a shortcut: `[N, I, h, w]` to `[N, O, h / stride, w / stride]`."""
 
@@ -52,7 +68,7 @@ class BasicBlock(nn.Module):
         self.norm2 = norm(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), norm(outputs))
+            self.shortcut = nn.Sequential(Shortcut(inputs, outputs, 1, stride, bias=False), norm(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """ReLU after the sum."""

@@ -84,7 +84,7 @@ def test_a_misspelt_command() -> None:
 def test_a_recipes_help_lists_its_options(page: Path) -> None:
     done = quick("train", str(page), "--help")
     assert done.returncode == 0
-    assert "A page." in done.stdout
+    assert "A page.\n\nWith more below.\n" in done.stdout
     assert re.search(r"--data str +where the clips are\. \[required\]", done.stdout)
     assert re.search(r"--steps int +how long\. \[default 100\]", done.stdout)
     assert "--fast/--no-fast" in done.stdout
@@ -99,6 +99,7 @@ def test_a_recipes_help_lists_its_options(page: Path) -> None:
         (["--stpes=3"], "did you mean --steps?"),
         (["--batchsize", "3"], "did you mean --batch-size?"),
         (["--devcie", "cpu"], "did you mean --device?"),
+        (["--xyz", "1"], "page.py has no option --xyz; it has --data, --steps, --lr, --fast, --batch-size"),
         (["--data", "x", "--steps", "many"], "--steps many: is no whole number"),
         (["--data", "x", "--steps", "2.5"], "--steps 2.5: is no whole number"),
         (["--data", "x", "--lr", "low"], "--lr low: is no number"),
@@ -146,3 +147,22 @@ def test_a_page_that_is_no_recipe(tmp_path: Path, text: str, says: str) -> None:
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in mmssl("--debug", "train", str(tmp_path / "none.py")).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "uses"),
+    [
+        ("clip", {"width": 16}, "index RUN DATA --out INDEX"),
+        ("xdc", {"small": True}, "cluster RUN DATA"),
+        ("sync_net", {"small": True}, "sync RUN FILM"),
+        ("tcc", {"small": True}, "align RUN FILM FILM"),
+    ],
+)
+def test_names_what_a_model_can_do(name: str, options: dict[str, bool | int | float | str], uses: str) -> None:
+    from mmssl.cli.train import uses as found
+    from mmssl.training.recipe import Recipe
+
+    objective = Recipe(Path(__file__).parents[2] / "recipes" / f"{name}.py", options).build().objective
+    told = found(Path("RUN"), objective)
+    assert told[0] == "mmssl evaluate RUN --data HELD_OUT"
+    assert told[1] == f"mmssl {uses}"

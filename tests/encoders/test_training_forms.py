@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmssl.encoder import Encoder
+from mmssl.modules.resnet import Shortcut
 from mmssl.training.layout import lay_channels_last
 from mmssl.training.recompute import recompute
 
@@ -60,3 +61,10 @@ def test_channels_last_it_is_equal_but_for_rounding(encoder: Encoder, inputs: Te
         torch.testing.assert_close(other.eval()(inputs), encoder.eval()(inputs), atol=1e-4, rtol=1e-3)
     for name, tensor in encoder.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
+
+
+def test_few_channels_are_skipped_by_shortcuts_alone(encoder: Encoder) -> None:
+    # Any other convolution would corrupt the heap, as the docstring of `Shortcut` says.
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d) and not isinstance(module, Shortcut) and module.kernel_size == (1, 1):
+            assert module.in_channels >= 16 or module.stride == (1, 1)

@@ -136,7 +136,7 @@ def test_who_agrees_equals_a_loop(tiny: Tiny) -> None:
 
 
 def test_memories_too_small_are_refused(tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="20 recordings, too few for 32"):
+    with pytest.raises(UsageError, match="20 recordings are too few for 32"):
         AVIDCMA(video=tiny["video"](), audio=tiny["audio"](), recordings=20)
 
 

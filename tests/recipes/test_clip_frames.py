@@ -1,5 +1,6 @@
 """CLIP's towers keep the space that they were trained in."""
 
+import logging
 from pathlib import Path
 
 import open_clip
@@ -12,6 +13,7 @@ from mmssl.encoders.clip_open import ClipImage
 from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.text_words import TextMean
 from mmssl.errors import UsageError
+from mmssl.modules.pretrained import without_pretrained
 from mmssl.objectives.contrastive.info_nce import InfoNCE
 from mmssl.training.recipe import Recipe
 
@@ -35,6 +37,14 @@ def test_embeds_as_open_clip_does(clip: str) -> None:
         words = model.encode_text(open_clip.get_tokenizer("ViT-B-32")(texts))
     torch.testing.assert_close(ours["video"], functional.normalize(frames.mean(1), dim=-1), atol=1e-5, rtol=0)
     torch.testing.assert_close(ours["text"], functional.normalize(words, dim=-1), atol=1e-5, rtol=0)
+
+
+def test_weights_that_a_checkpoint_follows_are_no_news(clip: str, caplog: pytest.LogCaptureFixture) -> None:
+    with without_pretrained():
+        ClipImage(clip)
+    assert not caplog.records
+    logging.getLogger().warning("this is")
+    assert len(caplog.records) == 1
 
 
 def test_no_heads_need_one_size() -> None:

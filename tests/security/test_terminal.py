@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -97,6 +99,10 @@ def test_warnings_are_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 
     record = logging.LogRecord("mmssl", logging.WARNING, "", 0, "left out %s", (EVIL,), None)
     assert harmless(PlainFormatter().format(record))
+    # Those of libraries as well, which write to the root.
+    program = f"import logging\nfrom mmssl.cli.app import options\noptions()\nlogging.warning({EVIL!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == plain(EVIL) + "\n"
 
 
 HOSTILE = [

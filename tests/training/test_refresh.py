@@ -1,5 +1,6 @@
 """What a refresh finds and renews: killed at any step, on two processes, with recordings that cannot be read."""
 
+import csv
 import os
 import shutil
 import socket
@@ -21,7 +22,7 @@ from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 from mmssl.training.state import load_weights
 
-PAGE = Path(__file__).with_name("clustered.py")
+PAGE, REMEMBERED = (Path(__file__).with_name(name) for name in ("clustered.py", "remembered.py"))
 LABELS = [f"lessons.teachers.{modality}.labels" for modality in ("video", "audio")]
 PROGRAM = """
 import sys, torch
@@ -46,11 +47,21 @@ def recipe(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipe
     return Recipe(PAGE, {"data": str(folder)})
 
 
-@pytest.fixture(scope="module")
-def whole(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
+def undisturbed(recipe: Recipe, factory: pytest.TempPathFactory) -> Path:
+    folder = factory.mktemp("whole")
     train(recipe.build(), folder, recipe=recipe)
     return folder
+
+
+@pytest.fixture(scope="module")
+def whole(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return undisturbed(recipe, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def remembered(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Path]:
+    memories = Recipe(REMEMBERED, recipe.arguments)
+    return memories, undisturbed(memories, tmp_path_factory)
 
 
 class SomeError(Exception):
@@ -70,23 +81,49 @@ def broken_off(run: Run, step: int) -> Run:
     return run
 
 
+def losses(folder: Path) -> list[tuple[str, str]]:
+    with (folder / "log.csv").open() as file:
+        return [(row["step"], row["loss"]) for row in csv.DictReader(file)]
+
+
 def outcome(folder: Path, step: int) -> dict[str, Tensor]:
     parts = Checkpoints(folder / "checkpoints").read(step).parts
     return {f"{part}/{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
 
-@pytest.mark.fault("R3")
-@pytest.mark.parametrize("step", [2, 3])
-def test_broken_off_within_a_round_and_at_its_end(recipe: Recipe, whole: Path, tmp_path: Path, step: int) -> None:
+def same_when_broken_off(recipe: Recipe, whole: Path, parts: Path, step: int) -> dict[str, Tensor]:
+    """What it comes to, which is equal bit for bit, as are the losses on the way."""
     with pytest.raises(SomeError):
-        train(broken_off(recipe.build(), step), tmp_path, recipe=recipe)
-    assert Checkpoints(tmp_path / "checkpoints").steps()[-1] == step
+        train(broken_off(recipe.build(), step), parts, recipe=recipe)
+    assert Checkpoints(parts / "checkpoints").steps()[-1] == step
     torch.rand(5)
-    train(recipe.build(), tmp_path, recipe=recipe, resume=True)
-    one, other = outcome(whole, 7), outcome(tmp_path, 7)
+    train(recipe.build(), parts, recipe=recipe, resume=True)
+    last = recipe.build().steps
+    one, other = outcome(whole, last), outcome(parts, last)
     assert one.keys() == other.keys()
     for name, tensor in one.items():
         assert torch.equal(tensor, other[name]), name
+    assert losses(whole) == losses(parts)
+    return one
+
+
+@pytest.mark.fault("R3")
+@pytest.mark.parametrize("step", [2, 3])
+def test_broken_off_within_a_round_and_at_its_end(recipe: Recipe, whole: Path, tmp_path: Path, step: int) -> None:
+    same_when_broken_off(recipe, whole, tmp_path, step)
+
+
+@pytest.mark.fault("R3")
+@pytest.mark.parametrize("step", [2, 3, 4, 6])
+def test_memories_and_what_agrees_are_as_if_never_broken_off(
+    remembered: tuple[Recipe, Path], tmp_path: Path, step: int
+) -> None:
+    found = same_when_broken_off(*remembered, tmp_path, step)
+    # There was something to keep.
+    assert found["model/positives"].min() >= 0
+    assert (found["model/partition"] > 0).all()
+    fresh = remembered[0].build().objective.get_buffer("memories.video.rows")
+    assert (found["model/memories.video.rows"] != fresh).any(1).sum() == 8
 
 
 def test_the_unreadable_has_no_label_and_the_others_keep_theirs(recipe: Recipe, whole: Path) -> None:

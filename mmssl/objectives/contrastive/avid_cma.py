@@ -112,7 +112,7 @@ class AVIDCMA(Objective):
         self.refresh_every = None if agreement is None else agreement.refresh_every
         kept = agreement.positives if agreement else 0
         if recordings < kept + 2:
-            raise UsageError(f"AVIDCMA has {recordings} recordings, too few for {kept} that agree; give it more")
+            raise UsageError(f"{recordings} recordings are too few for {kept} that agree; take more or no agreement")
         self.memories = nn.ModuleDict({m: MemoryBank(recordings, dim, momentum, n) for n, m in enumerate(given)})
         self.register_buffer("partition", torch.full((2,), -1.0))  # Z across and within modalities, not yet known
         self.register_buffer("progress", torch.tensor(0.0))

@@ -70,7 +70,7 @@ def test_command_packs_what_is_left(corpus: Corpus, tmp_path: Path) -> None:
     assert sorted(left.all_keys()) == ["film-208x210", "sound"]
     assert all([caption.text for caption in recording.captions] == good[:1] for recording in left)
     # What was filtered is filtered no further.
-    again = CliRunner().invoke(app, ["filter", str(out), "--out", str(tmp_path / "again"), "--dry"])
+    again = CliRunner().invoke(app, ["filter", str(out), "--out", str(tmp_path / "again"), "--dry-run"])
     assert "captions: 2 of 2 kept" in again.output
     assert not (tmp_path / "again").exists()
 
