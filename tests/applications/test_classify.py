@@ -132,7 +132,7 @@ def test_sounds_without_pictures(tiny_model: Model, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--classes", "ball"], "two classes"),
+        (["--classes", "ball"], "give at least two to tell apart"),
         (["--classes", "ball,rot", "--out", "x.txt"], ".csv or .json"),
         (["--classes", "ball,?"], "holds no word"),
         (["--classes", "ball,rot", "--modalities", "text"], "no encoder of text to classify by"),

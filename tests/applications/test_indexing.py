@@ -180,7 +180,7 @@ def test_what_is_refused(tiny_model: Model, films: Path, monkeypatch: pytest.Mon
     with pytest.raises(UsageError, match="another model"):
         build(tiny_model, films)
     monkeypatch.setattr(Objective, "comparable", False)
-    with pytest.raises(UsageError, match="InfoNCE learns whether"):
+    with pytest.raises(UsageError, match="InfoNCE does not put its modalities into one space"):
         build(tiny_model, films)
 
 
