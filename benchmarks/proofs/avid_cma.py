@@ -54,6 +54,6 @@ PROOF = Proof(
         Arm(name="untrained", recipe="avid_cma", arguments=AVID, data=FILMS, trained=False),
     ),
     numbers=("retrieval/audio-video/R@10", "retrieval/video-audio/R@10", "neighbors/video", "neighbors/audio"),
-    says="with recordings that agree in both modalities as positives within each, neighbors are more alike",
+    says="memories of a film's sound tell it from others; what agreement adds is not seen at this size",
     measured_by=measured,
 )
