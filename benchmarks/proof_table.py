@@ -30,7 +30,7 @@ def objectives(proofs: Mapping[str, Proof], results: Path) -> str:
     for name, proof in sorted(proofs.items(), key=lambda item: (item[1].family, item[0])):
         about = (proof.family, proof.objective, proof.paper, f"`{proof.file}`")
         told, real = _told(results / f"{name}.json"), _told(results / f"{name}.real.json")
-        seen = real.get("numbers", {}).items()
+        seen = list(real.get("numbers", {}).items())[:2]  # the loss and one accuracy
         steps = ", ".join(f"{term.replace('_', ' ')} {begin:.3g} → {end:.3g}" for term, (begin, end) in seen)
         if told:
             # Of LiT the first arm is the training that its tower comes from.
