@@ -35,7 +35,11 @@ def test_equals_a_loop_over_windows(
             for v in (w, *range(8)):
                 if (v == w and logits) or not 0 < begins[v] < 70 or (v != w and abs(middles[v] - middles[w]) > 0.6):
                     continue
-                one = objective.encoders["audio"](batch.audio[i : i + 1, begins[v] : begins[v] + 10]).mean((1, 2))[0]
+                one = (
+                    objective.encoders["audio"](batch.audio[i : i + 1, begins[v] : begins[v] + 10])
+                    .mean((1, 2))[0]
+                    .detach()
+                )
                 if score is InverseDistance:
                     logits.append(float(1 / (picture[i, w] - one).norm()))
                 else:
