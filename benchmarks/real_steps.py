@@ -1,6 +1,9 @@
 """A hundred steps of an objective on real clips: whether its loss falls there, and nothing about what is general.
 
-The clips are few and seen again and again. Numbers are means over the first and the last ten steps.
+The clips are few and seen again and again. Numbers are means over the first and the last ten steps. So that decoding
+does not take most of the time, pack what `datasets/real_clips/prepare.py` lists before:
+
+mmssl pack clips.csv --out real --reencode fast --short-side 128; python -m benchmarks.proofs NAME --real real
 """
 
 import csv

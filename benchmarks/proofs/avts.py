@@ -1,7 +1,6 @@
 """AVTS with its curriculum: it learns what belongs together and, in this time, not when.
 
-Both vectors are means over a second, so sound a few frames later is hardly another; with six hard negatives of ten
-from a fifth of the training on, a trial of 300 steps was at chance as well.
+Both vectors are means over a second, so sound a few frames later is hardly another.
 """
 
 from benchmarks.proof import UNEVEN, Arm, Proof

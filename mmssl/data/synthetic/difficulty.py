@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mmssl.data.synthetic.motion.placing import MOTIONS
 from mmssl.errors import UsageError
 
 
@@ -49,7 +50,7 @@ class Difficulty:
             "narration": 0 <= self.narration <= 8,
             "drift": 0 <= self.drift <= 60,
             "max_offset": 0 <= self.max_offset <= 10,
-            "motions": self.motions in ("cycles", "actions", "uneven"),
+            "motions": self.motions in MOTIONS,
         }
         for name, good in checks.items():
             if not good:
@@ -94,7 +95,7 @@ def actions() -> Difficulty:
 
 
 def uneven() -> Difficulty:
-    """One thing that is dribbled out of time, each stroke as hard as its fall: for synchronization.
+    """One thing that is dribbled out of time, with at most one beside it: for synchronization.
 
     In the other worlds sounds repeat, often within half a second, and a sound fits the picture a period later as well.
     """
