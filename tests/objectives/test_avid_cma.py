@@ -37,7 +37,8 @@ def seen_in_training(objective: AVIDCMA, batch: Batch) -> dict[Modality, torch.T
         pooled = encoder.pool(encoder(getattr(batch, modality)))  # type: ignore[operator]
         variance, mean = torch.var_mean(pooled[there], 0, correction=0)
         normal = (pooled - mean) / (variance + 1e-5).sqrt()
-        vectors[modality] = functional.normalize(objective.heads[modality](normal), dim=-1)
+        layers = objective.heads[modality][1:]  # type: ignore[index]
+        vectors[modality] = functional.normalize(layers(normal), dim=-1)
     return vectors
 
 

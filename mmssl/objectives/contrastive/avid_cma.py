@@ -26,6 +26,7 @@ from mmssl.modules.cached_gradient import in_chunks
 from mmssl.modules.memory import MemoryBank, agreeing, negatives
 from mmssl.modules.precision import full_precision
 from mmssl.modules.row_norm import RowNorm
+from mmssl.modules.spaces import Head
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
 
@@ -107,7 +108,6 @@ class AVIDCMA(Objective):
     ) -> None:
         given: dict[Modality, Encoder] = {"video": video, "audio": audio}
         super().__init__(given, {m: _head(e.dim, hidden, dim) for m, e in given.items()})
-        self.norms = nn.ModuleDict({m: RowNorm(e.dim) for m, e in given.items()})
         self.negatives, self.temperature, self.agreement = negatives, temperature, agreement
         self.refresh_every = None if agreement is None else agreement.refresh_every
         kept = agreement.positives if agreement else 0
@@ -155,8 +155,7 @@ class AVIDCMA(Objective):
 
     def _vectors(self, modality: str, pooled: Tensor, valid: Tensor | None = None) -> Tensor:
         """`[B, D]` to `[B, E]` unit vectors; with the batch's own statistics where `valid` tells which are there."""
-        normal = self.norms[modality](pooled, valid)
-        return functional.normalize(self.heads[modality](normal).float(), dim=-1)
+        return functional.normalize(self.heads[modality](pooled, valid).float(), dim=-1)
 
     def _memory(self, modality: str) -> MemoryBank:
         memory: MemoryBank = self.memories[modality]  # type: ignore[assignment]
@@ -208,7 +207,6 @@ def _valid(batch: Batch, modality: str) -> Tensor:
     return batch.valid(modality)  # type: ignore[arg-type]
 
 
-def _head(width: int, hidden: int, dim: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, dim)
-    )
+def _head(width: int, hidden: int, dim: int) -> Head:
+    layers = (nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+    return Head(RowNorm(width), *layers)
