@@ -61,7 +61,7 @@ def test_what_is_left_out_says_why(tiny_model: Model, films: Path, monkeypatch: 
 
 def test_commands(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
-    options = ["--json", str(tmp_path / "n.json"), "--plots", str(tmp_path / "plots"), "--workers", "0"]
+    options = ["--numbers", str(tmp_path / "n.json"), "--plots", str(tmp_path / "plots"), "--workers", "0"]
     boxes = ["--boxes", str(films.parent / "boxes.json")]
     told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *boxes, *options])
     assert told.exit_code == 0, told.output
@@ -151,23 +151,19 @@ def test_what_cannot_be_read_is_named(
     folder = tmp_path / "films"
     shutil.copytree(films, folder)
     (folder / "broken.mp4").write_bytes(b"none")
-    line = [
-        "evaluate",
-        str(tmp_path),
-        "--data",
-        str(folder),
-        "--workers",
-        "0",
-        "--json",
-        str(tmp_path / "deep" / "n.json"),
-    ]
-    told = CliRunner().invoke(app, line)
+    line = ["evaluate", str(tmp_path), "--data", str(folder), "--workers", "0"]
+    told = CliRunner().invoke(app, [*line, "--numbers", str(tmp_path / "deep" / "n.json")])
     assert told.exit_code == 0, told.output
     assert "share of 7 recordings; 1 cannot be read" in told.output
     content = json.loads((tmp_path / "deep" / "n.json").read_text())
     assert content["numbers"]["retrieval/audio-video/coverage"] == pytest.approx(6 / 7)
     assert content["unreadable"][str(folder / "broken.mp4")].endswith("(unrecognized)")
     assert "--boxes" in content["not made"]["localization"]
+    printed = CliRunner().invoke(app, [*line, "--json", "--plots", str(tmp_path / "plots")])
+    assert printed.exit_code == 0, printed.output
+    assert json.loads(printed.stdout) == content  # and nothing else
+    assert "no localization: " in printed.stderr
+    assert str(tmp_path / "plots" / "recall.png") in printed.stderr
 
 
 def test_a_place_that_cannot_be_written_is_told_before_measuring(
@@ -175,7 +171,11 @@ def test_a_place_that_cannot_be_written_is_told_before_measuring(
 ) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: pytest.fail("began to measure"))
     (tmp_path / "file").write_text("")
-    for options in (["--json", tmp_path], ["--json", tmp_path / "file" / "n.json"], ["--plots", tmp_path / "file"]):
+    for options in (
+        ["--numbers", tmp_path],
+        ["--numbers", tmp_path / "file" / "n.json"],
+        ["--plots", tmp_path / "file"],
+    ):
         told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *map(str, options)])
         assert told.exit_code == 1
         assert str(tmp_path) in told.output
