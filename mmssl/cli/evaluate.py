@@ -48,6 +48,7 @@ def evaluate(
     from mmssl.cli.tables import show
     from mmssl.cli.terminal import say, warn
     from mmssl.data.atomic import write_atomically
+    from mmssl.errors import EvaluationError
 
     claim(numbers, None if plots is None else plots / "recall.png")
     model = load(run, device)
@@ -64,6 +65,8 @@ def evaluate(
     tell = warn if json else say
     for name, reason in measured.left_out.items():
         tell(f"no {name}: {reason}")
+    if not measured.numbers:
+        raise EvaluationError(f"{data}: nothing could be measured, for the reasons above")
     try:
         if (kept := keep_calibration(run, measured.numbers, validation or data)) is not None:
             tell(f"{kept}: the score below which nothing in view sounds")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -13,9 +14,10 @@ from mmssl.applications import model as model_module
 from mmssl.applications.calibration import read_calibration
 from mmssl.applications.measure import measure
 from mmssl.applications.model import Model
+from mmssl.applications.plots import save_plots
 from mmssl.cli.app import app
 from mmssl.cli.tables import show
-from mmssl.errors import UsageError
+from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.table import rows, shown
 
 Film = Callable[..., Path]
@@ -57,6 +59,46 @@ def test_what_is_left_out_says_why(tiny_model: Model, films: Path, monkeypatch: 
     assert not any(name.startswith("retrieval") for name in measured.numbers)
     with pytest.raises(UsageError):
         measure(tiny_model, str(films / "nowhere"))
+
+
+def test_what_the_data_are_too_little_for_is_left_out(
+    tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One film: something to retrieve, nothing to mistake it for; and boxes of other films."""
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text('[{"file": "another", "bbox": [[0.3, 0.2, 0.7, 0.8]]}]')
+    measured = measure(tiny_model, str(films), boxes=str(boxes), limit=1)
+    assert measured.numbers["retrieval/audio-video/gallery"] == 1
+    assert measured.left_out["correspondence"].startswith("too few groups")
+    assert "a file of boxes that names them" in measured.left_out["localization"]
+    monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
+    monkeypatch.setattr(tiny_model.objective, "comparable", False, raising=False)
+    monkeypatch.setattr(type(tiny_model.objective), "pair_scores", lambda *_: torch.zeros(1, 1))
+    line = ["evaluate", str(tmp_path), "--data", str(films), "--limit", "1", "--workers", "0"]
+    told = CliRunner().invoke(app, [*line, "--numbers", str(tmp_path / "n.json")])
+    assert told.exit_code == 7
+    assert "no correspondence: too few groups" in told.stdout
+    assert "nothing could be measured" in told.stderr
+    assert json.loads((tmp_path / "n.json").read_text())["numbers"] == {}
+
+
+def test_a_broken_model_is_not_left_out(tiny_model: Model, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed = tiny_model.objective.embed
+    broken = {"text": torch.nan, "video": 1.0, "audio": 1.0}
+    told = lambda batch: {name: rows * broken[name] for name, rows in embed(batch).items()}  # noqa: E731
+    monkeypatch.setattr(tiny_model.objective, "embed", told)
+    with pytest.raises(EvaluationError, match="text: 6 of 6 embeddings hold NaN"):
+        measure(tiny_model, str(films))
+
+
+def test_plots_of_what_there_is(tiny_model: Model, films: Path, tmp_path: Path) -> None:
+    (tmp_path / "heat.png").touch()  # of an earlier time
+    measured = measure(tiny_model, str(films), limit=1)
+    assert [path.name for path in save_plots(tiny_model, measured, tmp_path)] == ["recall.png", "similarity.png"]
+    assert not (tmp_path / "heat.png").exists()
+    for vectors in measured.held.vectors.values():  # type: ignore[union-attr]
+        vectors.valid.fill_(False)
+    assert save_plots(tiny_model, measured, tmp_path) == []
 
 
 def test_commands(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
