@@ -11,7 +11,8 @@ def cluster(
     data: Annotated[str, typer.Argument(help="Recordings: folder, glob, manifest or shards.")],
     clusters: Annotated[int, typer.Option(min=0, help="How many to look for; 0: those that the model learnt.")] = 0,
     modalities: Annotated[
-        str, typer.Option(help="Whose embeddings: of video, audio and text, with commas; all if not given.")
+        str,
+        typer.Option(help="Whose embeddings: of video, audio and text, with commas; all that are there if not given."),
     ] = "",
     dims: Annotated[int, typer.Option(min=1, help="Of the embeddings that PCA leaves, at most.")] = 256,
     out: Annotated[Path, typer.Option(help="File for the assignments: .csv or .json.")] = Path("clusters.csv"),
