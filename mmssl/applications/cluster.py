@@ -83,7 +83,7 @@ def cluster(
         evaluation = Clusters(clips=clips, limit=limit, batch_size=batch_size, workers=workers)
         return evaluation.clustered(model.objective, skipped), skipped
     model.require(*modalities or ())
-    opened = middle(clips)
+    opened = middle(clips.only(*modalities) if modalities else clips)  # others may be lacking
     vectors, starts = VectorGatherer(model.objective, opened, languages=()), _Starts()
     look([vectors, starts], model.objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     held = vectors.held(asked_for(opened, limit))

@@ -5,7 +5,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
@@ -91,6 +93,10 @@ def test_what_nobody_asked_for_may_be_absent(tiny_model: Model, make_film: Calla
     assert list(found.chosen) == ["video", "audio"]
     with pytest.raises(EvaluationError, match="no recording has text"):
         cluster(tiny_model, str(tmp_path), KMeans(1), ("video", "text"))
+    soundfile.write(tmp_path / "sound.wav", np.sin(np.arange(32_000)), 16_000)
+    found, skipped = cluster(tiny_model, str(tmp_path), KMeans(1), ("audio",))
+    assert found.keys == ("film", "sound")
+    assert not skipped.reasons
 
 
 def test_refusals(run: Path, world: Path, tiny_model: Model) -> None:
