@@ -62,7 +62,7 @@ def write_report(out: Path, run: Path, sheets: Mapping[str, Path], told: Sequenc
     report.figures([(out / "heat.mp4", "heat.mp4"), *((still, still.name) for still in stills)])
     report.section("How good is it?", "Each number with its 95 % interval beside what chance would give.")
     numbers = json.loads((out / "numbers.json").read_text())["numbers"]
-    named = {row.name: row.text() for row in rows(numbers)}
+    named = {row.name: row.text() for row in rows({name: v for name, v in numbers.items() if v is not None})}
     measured = [(text, *named[name]) for name, text in SHOWN.items() if name in named]
     report.table(("", "measured", "95 % interval", "chance"), measured)
     report.section("Search", "The same index answers words, a sound and a picture; best first.")

@@ -46,7 +46,7 @@ def align(
     found.save(told)
     plot_alignment(found, drawn)
     clock = found.films[found.clock]
-    say(f"{out}: {len(found.films)} films on the clock of {clock.file}, with its sound")
+    say(f"{out}: {len(found.films)} films on the clock of {clock.file}, with its sound if it has one")
     say(f"{told}: times, anomaly{' and labels' if known else ''} of each film; {drawn}: plot")
     for film in found.films:
         worst = int(film.anomaly.argmax())

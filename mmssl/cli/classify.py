@@ -27,7 +27,7 @@ def classify(
     top: Annotated[int, typer.Option("-k", "--top", min=1, help="Classes told of each recording.")] = 3,
     windows: Annotated[int, typer.Option(min=1, help="Clips of each recording, evenly spaced.")] = 4,
     out: Annotated[Path | None, typer.Option(help="File for all answers: .csv, or .json with all numbers.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: this one does.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
     """Tell recordings apart by words alone, by what is seen and by what is heard.

@@ -20,7 +20,7 @@ def cluster(
     tiles: Annotated[int, typer.Option(min=1, help="Recordings on a sheet.")] = 12,
     limit: Annotated[int, typer.Option(min=0, help="The first so many recordings; 0: all.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 32,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: this one does.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the first centers.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:

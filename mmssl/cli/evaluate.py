@@ -25,7 +25,7 @@ def evaluate(
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="The first so many recordings; 0: all.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 32,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: this one does.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
     """Measure a model on recordings that it has not seen, each number beside chance and its 95 % interval.

@@ -11,7 +11,7 @@ def features(
     data: Annotated[str, typer.Argument(help="Recordings, named as the training will name them.")],
     out: Annotated[Path, typer.Option(help="Folder for the features.")],
     batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 32,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: this one does.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
     """Compute the picture features of each recording once, for trainings that lock the picture's encoder.
@@ -26,5 +26,5 @@ def features(
 
     kept = store_features(load(run, device), data, out, batch_size=batch_size, workers=workers)
     say(f"{out}: {kept.dim} features of {kept.recordings} recordings")
-    for name in kept.unreadable:
-        say(f"left out, cannot be read: {name}")
+    if kept.unreadable:
+        say(f"{len(kept.unreadable)} recordings could not be read")

@@ -19,7 +19,7 @@ def index(
         str, typer.Option(help="Of video, audio and text, with commas; all of the model if not given.")
     ] = "",
     batch_size: Annotated[int, typer.Option(min=1, help="Windows at once.")] = 64,
-    workers: Annotated[int, typer.Option(min=0, help="Recordings decoded at once.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Recordings decoded at once; 0: none beside the model.")] = 2,
     save_every: Annotated[float, typer.Option(min=0, help="Seconds of work that a crash may cost.")] = 10.0,
     prune: Annotated[bool, typer.Option("--prune", help="Remove recordings that DATA no longer holds.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",

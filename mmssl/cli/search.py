@@ -88,11 +88,12 @@ def search(
     hits = find(opened, vector, count, modalities, asked)  # type: ignore[arg-type]
     if json:
         print_json([_fields(rank, hit) for rank, hit in enumerate(hits, 1)])
-    else:
+    elif hits:
         _print_table(hits)
-    if len(hits) < count:
-        found = f"{len(hits)} moments" if hits else "nothing"
-        warn(f"{found} of the {len(opened)} moments in {index}, with {within}, not {count}")
+    if not hits:
+        warn(f"{index}: none of its {len(opened)} moments has {within}; choose others by --in")
+    elif len(hits) < count:
+        warn(f"{len(hits)} moments of the {len(opened)} moments in {index}, with {within}, not {count}")
     if sheet is not None and hits:
         from mmssl.applications.sheet import contact_sheet
 

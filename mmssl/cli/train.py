@@ -24,7 +24,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Build all, run two steps, print sizes.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes that decode; the recipe's if not given.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that decode, 0: this one does; the recipe's if not given.")
+    ] = None,
     recompute: Annotated[
         bool, typer.Option("--recompute", help="Compute features again in backward: less memory, a third slower.")
     ] = False,

@@ -23,7 +23,7 @@ def transfer(
     ] = False,
     numbers: Annotated[Path | None, typer.Option(help="File for all numbers, as JSON.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="The first so many recordings; 0: all.")] = 0,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: this one does.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
     """Tell labels from what a model has learnt: linear SVM, linear probe and nearest neighbors on frozen features.
@@ -51,6 +51,10 @@ def transfer(
 
     chosen = parsed("--modalities", modalities)
     claim(numbers)
+    if train == data:
+        warn(
+            f"warning: --train is {data} itself: what is learnt is asked again, which says nothing of other recordings"
+        )
     model = load(run, device)
     probes = Probes(
         clips=model.run.data.of(data),

@@ -134,7 +134,7 @@ class EvidenceGatherer:
             TooLittleError: no frame's truth is known.
         """
         if not self._masks:
-            detail = f"nothing says where any of the {asked} recordings sounds"
+            detail = f"{self._opened.settings.source}: nothing says where any of {asked} recordings sounds"
             raise TooLittleError(f"localization: {detail}; give clips with `truth`, or a file of boxes that names them")
         heat, blind = ({name: torch.cat(parts) for name, parts in maps.items()} for maps in (self._heat, self._blind))
         clip, group = torch.tensor(self._clip), torch.tensor(self._group)

@@ -1,5 +1,6 @@
 """The numbers of evaluations as rows: a value with its interval and chance, which travel as names with endings."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ class Row:
 
 def shown(value: float) -> str:
     """Three decimals below 10, one above, none for whole numbers above."""
+    if not math.isfinite(value):
+        return str(value)
     if value == int(value) and abs(value) >= 10:
         return str(int(value))
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

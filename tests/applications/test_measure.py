@@ -1,6 +1,7 @@
 """The commands `evaluate` and `localize` from end to end, with a tiny model on a few films."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +162,7 @@ def test_tables() -> None:
     first = rows({"a": 1.0, "a/low": 0.5, "a/high": 2.0, "a/chance": 0.1})
     assert [row.text() for row in first] == [("1.000", "0.500 to 2.000", "0.100")]
     assert [shown(value) for value in (0.1234, 12.34, 200.0)] == ["0.123", "12.3", "200"]
+    assert [shown(value) for value in (math.inf, math.nan)] == ["inf", "nan"]
 
 
 @pytest.mark.realdata
@@ -184,6 +186,9 @@ def test_validation_fixes_the_threshold(tiny_model: Model, films: Path, make_fil
     assert fixed[rule] != alone[rule]
     assert fixed["localization/frames"] == alone["localization/frames"]
     assert fixed["localization/pointing"] == alone["localization/pointing"]
+    (other / "film0.mp4").rename(other / "unknown.mp4")
+    left_out = measure(tiny_model, str(films), validation=str(other), boxes=boxes).left_out
+    assert left_out["localization"].startswith(f"{other}: nothing says where")
 
 
 def test_what_cannot_be_read_is_named(

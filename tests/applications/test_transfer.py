@@ -61,6 +61,7 @@ def test_command(tiny_model: Model, labelled: Path, tmp_path: Path, monkeypatch:
     assert numbers["probe/video/recordings"] == COUNT
     assert numbers["probe/video/unreadable"] == (1 if "fold" in how else 2)
     if "train" in how:
+        assert "says nothing of other recordings" in told.stderr
         # What was learnt is asked again: a window is its own nearest neighbor.
         assert numbers["probe/video/encoder/knn-1/accuracy"] == 1
 

@@ -172,6 +172,16 @@ def test_wrong_questions_are_told_at_once(words: list[str], message: str) -> Non
     assert message in done.stderr
 
 
+def test_nothing_to_compare_with_is_said(run: Path, films: Path, tmp_path: Path) -> None:
+    place = tmp_path / "pictures"
+    assert mmssl("index", run, films, "--out", place, "--modalities", "video", "--device", "cpu").exit_code == 0
+    done = mmssl("search", place, "ball", "--in", "audio", "--device", "cpu")
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert done.stderr == f"{place}: none of its 18 moments has audio; choose others by --in\n"
+    assert found(place, "ball", "--in", "audio") == []
+
+
 def test_several_indexes_answer_as_one(run: Path, films: Path, index: Path, tmp_path: Path) -> None:
     """One a year: the answers of the index that holds both years, whichever way they are named."""
     years = [tmp_path / "2023", tmp_path / "2024"]
