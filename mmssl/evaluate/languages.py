@@ -30,7 +30,7 @@ class Answered:
 
 
 def averages(
-    found: Mapping[tuple[str, str], Answered], recalls: Sequence[int], ties: Ties, count: int
+    found: Mapping[tuple[str, str], Answered], recalls: Sequence[int], ties: Ties, count: int, asked: int
 ) -> dict[str, float]:
     """`retrieval/text.average-video/R@k` and so on, of all languages and of all but English; nothing without several.
 
@@ -38,7 +38,8 @@ def averages(
         found: by query and item, languages as "text.de".
         recalls: k of R@k.
         ties: what equal scores are worth.
-        count: recordings.
+        count: recordings that could be read.
+        asked: recordings that were looked at.
     """
     languages = sorted({side for pair in found for side in pair if side.startswith("text.")})
     others = sorted({side for pair in found for side in pair if not side.startswith("text")})
@@ -47,16 +48,16 @@ def averages(
         if len(languages) < 2 or (name == BUT_ENGLISH and chosen == languages):
             continue
         for other in others:
-            for pair, asked in ((f"{name}-{other}", True), (f"{other}-{name}", False)):
-                parts = [found.get((one, other) if asked else (other, one)) for one in chosen]
+            for pair, forth in ((f"{name}-{other}", True), (f"{other}-{name}", False)):
+                parts = [found.get((one, other) if forth else (other, one)) for one in chosen]
                 present = [part for part in parts if part is not None]
                 if present:
-                    numbers |= _described(f"retrieval/{pair}", present, recalls, ties, count)
+                    numbers |= _described(f"retrieval/{pair}", present, recalls, ties, count, asked)
     return numbers
 
 
 def _described(
-    prefix: str, parts: Sequence[Answered], recalls: Sequence[int], ties: Ties, count: int
+    prefix: str, parts: Sequence[Answered], recalls: Sequence[int], ties: Ties, count: int, asked: int
 ) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for k in recalls:
@@ -68,7 +69,7 @@ def _described(
     return numbers | {
         f"{prefix}/languages": float(len(parts)),
         f"{prefix}/gallery": sum(gallery) / len(parts),
-        f"{prefix}/coverage": sum(gallery) / len(parts) / count,
+        f"{prefix}/coverage": sum(gallery) / len(parts) / asked,
         f"{prefix}/tied": sum(tied) / len(parts),
     }
 

@@ -142,7 +142,7 @@ class Retrieval:
                 answered = self._answered(held, query, item)
                 numbers |= self._pair(held, query, item, answered)
                 found |= {} if answered is None else {(query, item): answered}
-        numbers |= averages(found, self.recalls, self.ties, len(held.index))
+        numbers |= averages(found, self.recalls, self.ties, len(held.index), held.asked)
         if not any(value for name, value in numbers.items() if name.endswith("/gallery")):
             raise TooLittleError("retrieval: no recording has two of the modalities; look at `mmssl probe`")
         return numbers

@@ -201,7 +201,7 @@ def test_what_cannot_be_read_is_named(
     line = ["evaluate", str(tmp_path), "--data", str(folder), "--workers", "0"]
     told = CliRunner().invoke(app, [*line, "--numbers", str(tmp_path / "deep" / "n.json")])
     assert told.exit_code == 0, told.output
-    assert "share of 7 recordings; 1 cannot be read" in told.output
+    assert "share of 7 recordings\n1 left out: they cannot be read, or lack what" in told.output
     content = json.loads((tmp_path / "deep" / "n.json").read_text())
     assert content["numbers"]["retrieval/audio-video/coverage"] == pytest.approx(6 / 7)
     assert content["unreadable"][str(folder / "broken.mp4")].endswith("(unrecognized)")

@@ -21,7 +21,7 @@ def test_each_language_counts_the_same() -> None:
         ("video", "text.de"): answered(list(range(12)), 3),
         ("text", "video"): answered(list(range(20)), 4),
     }
-    numbers = averages(found, (1, 5), ties, 20)
+    numbers = averages(found, (1, 5), ties, 20, 25)  # five could not be read
     recalls = {pair: float(ties.hit(one.places, 5).mean()) for pair, one in found.items()}
     spoken = [recalls[f"text.{language}", "video"] for language in ("de", "en", "fr")]
     assert numbers["retrieval/text.average-video/R@5"] == pytest.approx(sum(spoken) / 3)
@@ -30,6 +30,7 @@ def test_each_language_counts_the_same() -> None:
     for end, sign in (("low", -1), ("high", 1)):
         assert sign * (numbers[f"retrieval/text.average-video/R@5/{end}"] - sum(spoken) / 3) > 0.01
     assert numbers["retrieval/text.average-video/languages"] == 3
+    assert numbers["retrieval/text.average-video/coverage"] == pytest.approx((12 + 20 + 5) / 3 / 25)
     assert numbers["retrieval/video-text.average/R@1"] == pytest.approx(
         float(ties.hit(found["video", "text.de"].places, 1).mean())
     )
@@ -38,6 +39,6 @@ def test_each_language_counts_the_same() -> None:
 
 def test_no_mean_of_one_language_and_none_twice() -> None:
     ties = ExpectedTies()
-    assert not averages({("text.de", "video"): answered([0, 1, 2], 0)}, (1,), ties, 3)
+    assert not averages({("text.de", "video"): answered([0, 1, 2], 0)}, (1,), ties, 3, 3)
     both = {(f"text.{language}", "video"): answered([0, 1, 2], 0) for language in ("de", "fr")}
-    assert not any("but_en" in name for name in averages(both, (1,), ties, 3))
+    assert not any("but_en" in name for name in averages(both, (1,), ties, 3, 3))
