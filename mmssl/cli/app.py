@@ -4,6 +4,7 @@ Nothing here or at the top of those files imports torch, so help and the answer 
 """
 
 import inspect
+import io
 import logging
 import os
 import re
@@ -141,6 +142,8 @@ def main() -> None:
     # numpy multiplies small matrices alone here, in processes that use every core already: its threads only wait for
     # each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that this terminal's encoding lacks ends no work
     app()
 
 

@@ -27,6 +27,7 @@ def classify(
     top: Annotated[int, typer.Option("-k", "--top", min=1, help="Classes told of each recording.")] = 3,
     windows: Annotated[int, typer.Option(min=1, help="Clips of each recording, evenly spaced.")] = 4,
     out: Annotated[Path | None, typer.Option(help="File for all answers: .csv, or .json with all numbers.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="The first so many recordings; 0: all.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: this one does.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
 ) -> None:
@@ -55,7 +56,7 @@ def classify(
     chosen = parsed("--modalities", modalities)
     claim(out)
     model = load(run, device)
-    found = find(model, data, asked, sentences, modalities=chosen, windows=windows, workers=workers)
+    found = find(model, data, asked, sentences, modalities=chosen, windows=windows, limit=limit, workers=workers)
     rows = [row for each in found for row in _rows(each, top)]
     if out is not None:  # first, as whoever reads the answers may stop reading
         _write(out, rows, found, sentences)

@@ -1,6 +1,7 @@
 """JSON as commands give it: `--json` prints one document and nothing else there, so that `> file` and `| jq` work."""
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,14 +10,15 @@ from mmssl.cli.terminal import plain
 
 def print_json(content: object) -> None:
     """Print a document; people are told the rest by `warn`."""
-    print(plain(document(content)), end="")
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    print(plain(document(content, ascii_alone=not unicode)), end="")
 
 
-def document(content: object) -> str:
+def document(content: object, *, ascii_alone: bool = False) -> str:
     """Its text, with a line end; NaN and infinity, which Python would write and other readers refuse, are null."""
     from json import dumps
 
-    return dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return dumps(_finite(content), indent=1, ensure_ascii=ascii_alone, allow_nan=False) + "\n"
 
 
 def _finite(content: Any) -> Any:

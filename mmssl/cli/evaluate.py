@@ -67,8 +67,9 @@ def evaluate(
         tell(f"no {name}: {reason}")
     if not measured.numbers:
         raise EvaluationError(f"{data}: nothing could be measured, for the reasons above")
+    seen_on = validation or f"{measured.numbers.get('localization/clips', 0):.0f} recordings of {data}"
     try:
-        if (kept := keep_calibration(run, measured.numbers, validation or data)) is not None:
+        if (kept := keep_calibration(run, measured.numbers, seen_on)) is not None:
             tell(f"{kept}: the score below which nothing in view sounds")
     except OSError as error:  # another's run, say: what was measured is still wanted
         warn(f"warning: {error.filename}: not kept, {error.strerror}")

@@ -119,6 +119,9 @@ def test_command(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: py
     assert content["numbers"]["classify/video/accuracy"] == table.trace() / 2
     assert content["numbers"]["classify/video/unlisted"] == 1
     assert content["unreadable"]
+    told = CliRunner().invoke(app, [*words, "--limit", "2"])  # the broken one and film0
+    assert "film0  audio: " in told.stdout
+    assert "film1" not in told.stdout
 
 
 def test_a_name_that_is_not_utf8_is_written(

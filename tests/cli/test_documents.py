@@ -2,6 +2,10 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -28,3 +32,15 @@ def test_what_json_has_no_number_for_is_null(capsys: pytest.CaptureFixture[str])
     assert "圆" in printed
     assert "\x1b" not in printed
     assert printed.endswith("}\n")
+
+
+def test_a_terminal_without_unicode(tmp_path: Path) -> None:
+    (tmp_path / "é圆.mp4").write_bytes(b"no film")
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-c", "from mmssl.cli.app import main; main()", "probe", "é圆.mp4"]
+
+    def said(*more: str) -> bytes:
+        return subprocess.run([*command, *more], cwd=tmp_path, env=environment, capture_output=True, check=False).stdout
+
+    assert said().startswith("é\\u5706.mp4".encode("latin-1"))
+    assert json.loads(said("--json").decode("ascii"))["path"] == "é圆.mp4"

@@ -61,6 +61,15 @@ def test_an_output_that_is_closed_is_no_fault(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_reader_that_stops_reading_is_no_fault(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from mmssl.cli.app import main; main()", "probe", str(tmp_path / "film.mp4")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as piped:
+        assert piped.stdout is not None
+        assert piped.stderr is not None
+        piped.stdout.close()  # as `| true`
+        assert piped.stderr.read() == b""
+
+
 def test_debug_shows_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise refusal(errno.ENOSPC)
