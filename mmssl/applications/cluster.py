@@ -67,7 +67,7 @@ def cluster(
         model: any.
         source: recordings.
         search: k-means of each modality's embeddings; None takes the clusters that the model has learnt.
-        modalities: whose embeddings; None takes all that the model has.
+        modalities: whose embeddings; None takes all that the model and some recording have.
         limit: recordings at most; 0 takes all.
         batch_size: clips at once.
         workers: processes that decode.
@@ -83,22 +83,22 @@ def cluster(
         evaluation = Clusters(clips=clips, limit=limit, batch_size=batch_size, workers=workers)
         return evaluation.clustered(model.objective, skipped), skipped
     model.require(*modalities or ())
-    opened = middle(clips)
+    opened = middle(clips.only(*modalities) if modalities else clips)  # others may be lacking
     vectors, starts = VectorGatherer(model.objective, opened, languages=()), _Starts()
     look([vectors, starts], model.objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     held = vectors.held(asked_for(opened, limit))
     chosen: dict[str, Tensor] = {}
     scores: dict[str, Tensor] = {}
-    for modality in modalities or model.modalities:
+    for modality in modalities or [m for m in model.modalities if m in held.vectors and held.vectors[m].valid.any()]:
         rows = held.vectors[modality]
-        chosen[modality], scores[modality] = _found(rows.embeddings, rows.valid, search)
+        chosen[modality], scores[modality] = _found(modality, rows.embeddings, rows.valid, search)
     return Clustered(chosen, scores, held.keys, held.labels, held.index, torch.cat(starts.parts)), skipped
 
 
-def _found(embeddings: Tensor, valid: Tensor, search: KMeans) -> tuple[Tensor, Tensor]:
+def _found(modality: Modality, embeddings: Tensor, valid: Tensor, search: KMeans) -> tuple[Tensor, Tensor]:
     """`[N]` clusters, -1 for what is not valid, and `[N]` about the cosine to the cluster's center."""
     if not valid.any():
-        raise EvaluationError("no recording has what is to be clustered; look at `mmssl probe`")
+        raise EvaluationError(f"no recording has {modality} to be clustered; look at `mmssl probe`")
     labels, distances = k_means(whitened(embeddings[valid], search.dims), search.clusters, search.seed)
     chosen, scores = torch.full((len(valid),), -1), torch.zeros(len(valid))
     chosen[valid], scores[valid] = labels, 1 - distances / 2

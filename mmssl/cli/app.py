@@ -44,7 +44,7 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # a full disk is told here, not in a traceback when Python ends
+            print(end="", flush=True)  # a full disk is told here, not in a traceback when Python ends
             return result
         except MmsslError as error:
             if ctx.params["debug"]:

@@ -31,16 +31,19 @@ def sync(
         mmssl sync runs/sync clip.mp4 --fix mended.mp4
         mmssl sync runs/sync films/*.mp4
     """
+    from mmssl.applications.film_writing import check_target
     from mmssl.applications.model import load
+    from mmssl.cli.places import claim
     from mmssl.cli.terminal import say
-    from mmssl.data.atomic import check_writable
     from mmssl.errors import MediaError, UsageError
 
     if len(clips) > 1 and any(path is not None for path in (fix, track, plot)):
         raise UsageError("--fix, --track and --plot write one file; give one film")
-    for path in (fix, track, plot):
-        if path is not None:  # now, not after the listening
-            check_writable(path)
+    if fix is not None:
+        check_target(fix, clips)
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise UsageError(f"--plot {plot}: must end in .png")
+    claim(fix, track, plot)
     model = load(run, device)
     if len(clips) == 1:
         _one(model, clips[0], fix, track, plot, reach)

@@ -68,10 +68,10 @@ def mmssl(*words: str | Path) -> Result:
 
 
 def test_tells_and_keeps(folder: Path) -> None:
-    told = mmssl(folder / "run", folder / "late.mp4", "--track", folder / "t.json", "--plot", folder / "p.png")
+    told = mmssl(folder / "run", folder / "late.mp4", "--track", folder / "new" / "t.json", "--plot", folder / "p.png")
     assert told.exit_code == 0, told.output
     assert "late.mp4: +200 ms, +5.0 pictures: the sound is late" in told.output
-    assert json.loads((folder / "t.json").read_text())["offset"] == pytest.approx(0.2, abs=0.003)
+    assert json.loads((folder / "new" / "t.json").read_text())["offset"] == pytest.approx(0.2, abs=0.003)
     assert (folder / "p.png").is_file()
 
 
@@ -87,6 +87,21 @@ def test_does_not_mend_what_is_not_certain(folder: Path) -> None:
     assert told.exit_code == 7
     assert "no offset can be told" in told.output
     assert not (folder / "no.mp4").exists()
+
+
+def test_what_cannot_be_written_is_told_before_the_listening(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmssl.applications.model.load", lambda *_: pytest.fail("began to listen"))
+    (folder / "file").write_text("")
+    for words, message in (
+        (("--fix", folder / "m.avi"), "films are written as"),
+        (("--fix", folder / "late.mp4"), "the film itself"),
+        (("--plot", folder / "p.txt"), "must end in .png"),
+        (("--track", folder / "file" / "t.json"), "a file stands where a folder is needed"),
+        (("--track", folder), "give the name of a file"),
+    ):
+        told = mmssl(folder / "run", folder / "late.mp4", *words)
+        assert told.exit_code in (1, 2), told.output
+        assert message in told.stderr
 
 
 def test_several_films_make_a_table(folder: Path) -> None:
