@@ -1,8 +1,5 @@
 """Recordings in clusters: those that a clustering model has learnt, or k-means of what any model embeds."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +12,6 @@ from mmssl.applications.model import Model
 from mmssl.applications.moments import Hit, IndexedRecording
 from mmssl.applications.sheet import contact_sheet
 from mmssl.batch import Batch, Modality
-from mmssl.data.atomic import write_atomically
 from mmssl.data.clips import OpenClips
 from mmssl.data.skipped import Skipped
 from mmssl.errors import EvaluationError, UsageError
@@ -116,22 +112,6 @@ def table(found: Clustered, source: str) -> list[dict[str, object]]:
             row[f"{name}_score"] = round(float(found.scores[name][number]), 5) if there else None
         rows.append(row)
     return rows
-
-
-def save_table(rows: Sequence[dict[str, object]], path: Path) -> None:
-    """As CSV, or as JSON where the name ends so.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    if path.suffix == ".json":
-        write_atomically(path, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue())
 
 
 def save_sheets(model: Model, source: str, found: Clustered, folder: Path, count: int = 12) -> list[Path]:

@@ -35,6 +35,7 @@ from mmssl.cli.synthesize import synthesize
 from mmssl.cli.terminal import PlainFormatter, warn
 from mmssl.cli.train import train
 from mmssl.cli.transfer import transfer
+from mmssl.data.allocator import keep_freed_memory
 from mmssl.errors import MmsslError
 
 
@@ -144,6 +145,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that this terminal's encoding lacks ends no work
+    keep_freed_memory()
     app()
 
 

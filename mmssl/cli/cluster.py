@@ -33,9 +33,10 @@ def cluster(
         mmssl cluster runs/xdc world/test --out clusters.csv --sheets sheets
         mmssl cluster runs/quickstart world/test --clusters 16 --modalities audio
     """
-    from mmssl.applications.cluster import KMeans, save_sheets, save_table, table
+    from mmssl.applications.cluster import KMeans, save_sheets, table
     from mmssl.applications.cluster import cluster as find
     from mmssl.applications.model import load
+    from mmssl.applications.table_file import save_table
     from mmssl.cli.modalities import parsed
     from mmssl.cli.places import claim
     from mmssl.cli.tables import show
