@@ -89,11 +89,12 @@ def _show_confusion(found: "Classified") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mmssl.cli.terminal import one_line
+    from mmssl.cli.terminal import one_line, say
 
     if len(found.classes) > _SHOWN:
         return
-    table = Table(title=f"{found.modality}: class (rows) and answer", title_justify="left", box=None)
+    say(f"{found.modality}: class (rows) and answer (columns)")
+    table = Table(box=None)
     for name in ("", *(str(number) for number in range(1, len(found.classes) + 1))):
         table.add_column(name, justify="right" if name else "left", no_wrap=not name)
     for number, (label, line) in enumerate(zip(found.classes, found.confusion(), strict=True), 1):

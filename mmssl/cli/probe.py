@@ -36,7 +36,11 @@ def probe(
     from mmssl.cli.terminal import say
     from mmssl.data.probe import media_files, probe_folder
     from mmssl.data.probe import probe as probe_file
+    from mmssl.data.sources import is_film
+    from mmssl.errors import UsageError
 
+    if path.is_file() and not is_film(str(path)):
+        raise UsageError(f"{path}: is no media file; `mmssl pack {path} --out NEW` names what in it cannot be read")
     if not path.is_dir():
         found = probe_file(path, deep=deep)
         if json:

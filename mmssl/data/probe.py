@@ -123,7 +123,8 @@ def media_files(folder: Path) -> list[Path]:
     """
     paths = sorted(path for path in folder.rglob("*") if extension_of(path.name) in MEDIA and not path.is_dir())
     if not paths:
-        raise UsageError(f"{folder}: no media file in it; mmssl knows them by extensions such as .mp4, .mkv, .wav")
+        known = "mmssl knows them by extensions such as .mp4, .mkv, .wav"
+        raise UsageError(f"{folder}: no media file in it; {known} (what is broken in shards is named by `mmssl pack`)")
     return paths
 
 

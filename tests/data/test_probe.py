@@ -101,6 +101,15 @@ def test_the_command_on_a_file(folder: Path) -> None:
     assert json.loads(broken.stdout)["broken"][0]["fault"] == "unrecognized"
 
 
+def test_what_is_no_film_is_sent_on(tmp_path: Path) -> None:
+    for name in ("a.tar", "a.csv"):
+        (tmp_path / name).touch()
+        told = CliRunner().invoke(app, ["probe", str(tmp_path / name)])
+        assert told.exit_code == 2
+        assert f"mmssl pack {tmp_path / name} --out NEW" in told.stderr
+    assert "what is broken in shards" in CliRunner().invoke(app, ["probe", str(tmp_path)]).stderr
+
+
 def test_the_command_on_a_folder(folder: Path) -> None:
     table = CliRunner().invoke(app, ["probe", str(folder)], env={"COLUMNS": "160"})
     assert table.exit_code == 0
