@@ -48,7 +48,7 @@ def cluster(
         raise UsageError("--modalities goes with --clusters: what a model has learnt is of its own heads")
     if out.suffix not in (".csv", ".json"):
         raise UsageError(f"--out {out}: give a name that ends in .csv or .json")
-    claim(out)
+    claim(out, None if sheets is None else sheets / "sheet.png")
     model = load(run, device)
     search = KMeans(clusters, dims, seed) if clusters else None
     found, skipped = find(model, data, search, asked, limit=limit, batch_size=batch_size, workers=workers)

@@ -35,14 +35,15 @@ def localize(
 
     target = Path(f"{clip.stem}-heat.mp4") if out is None else out
     told = target.with_suffix(".json") if track is None else track
+    pictures = target.with_name(f"{target.stem}-stills") if stills is None else stills
     check_target(target, [clip])
-    claim(target, told)
+    claim(target, told, pictures / "still.png")
     model = load(run, device)
     with bar("localizing") as show:
         found = model.localize(
             clip,
             target,
-            stills=target.with_name(f"{target.stem}-stills") if stills is None else stills,
+            stills=pictures,
             threshold=threshold,
             watch=show,
         )

@@ -65,9 +65,11 @@ def search(
     from mmssl.applications.search import search as find
     from mmssl.cli.documents import print_json
     from mmssl.cli.modalities import parsed
+    from mmssl.cli.places import claim
     from mmssl.training.folder import kept_recipe
     from mmssl.training.known import is_known
 
+    claim(sheet)
     modalities = parsed("--in", within) or ("video", "audio")
     if words is not None and is_index(words):
         raise UsageError(f"{words} is an index; write the words to search for behind the indexes")

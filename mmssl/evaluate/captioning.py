@@ -76,7 +76,7 @@ class Captioning:
                 other.append((objective.next_words(moved)[0].cpu() == words)[there])
             true.append(_told(objective.caption(batch, self.clips.words), batch.text).cpu()[usable])
         if not labels or not len(torch.cat(labels)):
-            raise EvaluationError("captioning: no recording has a caption; look at `mmssl probe`")
+            raise EvaluationError("caption: no recording has a caption; look at `mmssl probe`")
         every = torch.cat(labels)
         common = float(torch.unique(every, return_counts=True)[1].max() / len(every))
         numbers = dict(described("caption/next-word", torch.cat(right).float(), chance=common))

@@ -217,7 +217,12 @@ def test_a_place_that_cannot_be_written_is_told_before_measuring(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: pytest.fail("began to measure"))
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
+    for words in (["localize", "run", "film.mp4", "--stills"], ["cluster", "run", "films", "--sheets"]):
+        told = CliRunner().invoke(app, [*words, str(tmp_path / "file")])
+        assert told.exit_code == 1
+        assert "a file stands where a folder is needed" in told.stderr
     for options in (
         ["--numbers", tmp_path],
         ["--numbers", tmp_path / "file" / "n.json"],
