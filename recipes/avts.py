@@ -26,6 +26,7 @@ def recipe(
     seconds: float = 4.0,
     pixels: int = 224,
     small: bool = False,
+    cells: int = 1,
     begin: float = 0.5,
     hard: float = 0.25,
     seed: int = 0,
@@ -40,6 +41,7 @@ def recipe(
         seconds: of a clip, of which one is seen and one heard.
         pixels: height and width of a picture.
         small: small networks and half of the 25 frames a second, for two processor cores, instead of the paper's.
+        cells: parts of the second, each with its own share of a vector; 1 takes the mean over all of it.
         begin: progress from which on some negatives are hard.
         hard: share of them then.
         seed: of weights, order and windows.
@@ -61,6 +63,7 @@ def recipe(
         objective=AVTS(
             video=video,
             audio=audio,
+            cells=cells,
             curriculum=Curriculum(((begin, Negatives(hard=hard)),)),
             step=1 / fps,
         ),
