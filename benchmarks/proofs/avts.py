@@ -7,7 +7,7 @@ from benchmarks.proof import UNEVEN, Arm, Proof
 from mmssl.training.recipe import Argument
 
 SMALL: dict[str, Argument] = {
-    "steps": 500,
+    "steps": 320,
     "batch_size": 32,
     "lr": 8e-3,
     "seconds": 3.6,
@@ -22,8 +22,8 @@ PROOF = Proof(
     file="synchrony/avts.py",
     hook="after_step",
     arms=(
-        Arm(name="avts", recipe="avts", arguments={**SMALL, "cells": 6}),
-        Arm(name="easy negatives alone", recipe="avts", arguments={**SMALL, "cells": 6, "hard": 0.0}),
+        Arm(name="avts", recipe="avts", arguments={**SMALL, "cells": 12}),
+        Arm(name="easy negatives alone", recipe="avts", arguments={**SMALL, "cells": 12, "hard": 0.0}),
         Arm(name="means over a second", recipe="avts", arguments=SMALL),
     ),
     numbers=(
