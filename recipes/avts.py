@@ -30,7 +30,6 @@ def recipe(
     pixels: int = 224,
     small: bool = False,
     cells: int = 1,
-    begin: float = 0.5,
     hard: float = 0.25,
     seed: int = 0,
 ) -> Run:
@@ -45,8 +44,7 @@ def recipe(
         pixels: height and width of a picture.
         small: small networks and half of the 25 frames a second, for two processor cores, instead of the paper's.
         cells: parts of the second, each with its own share of a vector; 1 takes the mean over all of it.
-        begin: progress from which on some negatives are hard.
-        hard: share of them then.
+        hard: share of hard negatives in the later half.
         seed: of weights, order and windows.
     """
     fps = 12.5 if small else 25.0
@@ -67,7 +65,7 @@ def recipe(
             video=video,
             audio=audio,
             cells=cells,
-            curriculum=Curriculum(((begin, Negatives(hard=hard)),)),
+            curriculum=Curriculum(((0.5, Negatives(hard=hard)),)),
             step=1 / fps,
         ),
         steps=steps,
