@@ -24,7 +24,7 @@ PROOF = Proof(
     file="synchrony/avts.py",
     hook="after_step",
     arms=(
-        Arm(name="avts", recipe="avts", arguments={**SMALL, "cells": 12}),
+        Arm(name="avts", recipe="avts", arguments={**SMALL, "cells": 12}, seeds=(0, 1, 2)),
         Arm(name="easy negatives alone", recipe="avts", arguments={**SMALL, "cells": 12, "hard": 0.0}),
         Arm(name="means over a second", recipe="avts", arguments=SMALL),
     ),
