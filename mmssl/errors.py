@@ -77,3 +77,7 @@ class EvaluationError(MmsslError):
     """A number would say nothing: embeddings that are not finite or zero, no right answer, nothing annotated."""
 
     exit_status = 7
+
+
+class TooLittleError(EvaluationError):
+    """The data hold nothing, or too little, for a number; the model may be sound, and other numbers can be told."""

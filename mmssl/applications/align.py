@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmssl.applications.film_writing import check_ending
+from mmssl.applications.film_writing import check_target
 from mmssl.applications.frame_track import FrameTrack, track
 from mmssl.applications.heatmap import caption
 from mmssl.applications.redraw import redraw
@@ -146,7 +146,7 @@ class Aligner:
         if sound is not None and str(sound) not in files:
             raise UsageError(f"--sound {sound} is none of the films; give one of {', '.join(files)}")
         if out is not None:
-            check_ending(Path(out))
+            check_target(Path(out), files)
         chosen, clock = named_method(method), 0 if sound is None else files.index(str(sound))
         half = 1.0 if out is None else 0.5
         tracks = []

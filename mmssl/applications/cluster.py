@@ -1,8 +1,5 @@
 """Recordings in clusters: those that a clustering model has learnt, or k-means of what any model embeds."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +12,6 @@ from mmssl.applications.model import Model
 from mmssl.applications.moments import Hit, IndexedRecording
 from mmssl.applications.sheet import contact_sheet
 from mmssl.batch import Batch, Modality
-from mmssl.data.atomic import write_atomically
 from mmssl.data.clips import OpenClips
 from mmssl.data.skipped import Skipped
 from mmssl.errors import EvaluationError, UsageError
@@ -67,7 +63,7 @@ def cluster(
         model: any.
         source: recordings.
         search: k-means of each modality's embeddings; None takes the clusters that the model has learnt.
-        modalities: whose embeddings; None takes all that the model has.
+        modalities: whose embeddings; None takes all that the model and some recording have.
         limit: recordings at most; 0 takes all.
         batch_size: clips at once.
         workers: processes that decode.
@@ -83,22 +79,22 @@ def cluster(
         evaluation = Clusters(clips=clips, limit=limit, batch_size=batch_size, workers=workers)
         return evaluation.clustered(model.objective, skipped), skipped
     model.require(*modalities or ())
-    opened = middle(clips)
+    opened = middle(clips.only(*modalities) if modalities else clips)  # others may be lacking
     vectors, starts = VectorGatherer(model.objective, opened, languages=()), _Starts()
     look([vectors, starts], model.objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     held = vectors.held(asked_for(opened, limit))
     chosen: dict[str, Tensor] = {}
     scores: dict[str, Tensor] = {}
-    for modality in modalities or model.modalities:
+    for modality in modalities or [m for m in model.modalities if m in held.vectors and held.vectors[m].valid.any()]:
         rows = held.vectors[modality]
-        chosen[modality], scores[modality] = _found(rows.embeddings, rows.valid, search)
+        chosen[modality], scores[modality] = _found(modality, rows.embeddings, rows.valid, search)
     return Clustered(chosen, scores, held.keys, held.labels, held.index, torch.cat(starts.parts)), skipped
 
 
-def _found(embeddings: Tensor, valid: Tensor, search: KMeans) -> tuple[Tensor, Tensor]:
+def _found(modality: Modality, embeddings: Tensor, valid: Tensor, search: KMeans) -> tuple[Tensor, Tensor]:
     """`[N]` clusters, -1 for what is not valid, and `[N]` about the cosine to the cluster's center."""
     if not valid.any():
-        raise EvaluationError("no recording has what is to be clustered; look at `mmssl probe`")
+        raise EvaluationError(f"no recording has {modality} to be clustered; look at `mmssl probe`")
     labels, distances = k_means(whitened(embeddings[valid], search.dims), search.clusters, search.seed)
     chosen, scores = torch.full((len(valid),), -1), torch.zeros(len(valid))
     chosen[valid], scores[valid] = labels, 1 - distances / 2
@@ -116,22 +112,6 @@ def table(found: Clustered, source: str) -> list[dict[str, object]]:
             row[f"{name}_score"] = round(float(found.scores[name][number]), 5) if there else None
         rows.append(row)
     return rows
-
-
-def save_table(rows: Sequence[dict[str, object]], path: Path) -> None:
-    """As CSV, or as JSON where the name ends so.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    if path.suffix == ".json":
-        write_atomically(path, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue())
 
 
 def save_sheets(model: Model, source: str, found: Clustered, folder: Path, count: int = 12) -> list[Path]:

@@ -1,6 +1,6 @@
 """Writing a film: a file that appears when it is complete, and the sound of another film on its way into it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,14 +18,20 @@ PLAYED: dict[str, frozenset[str] | None] = {
 }
 
 
-def check_ending(out: Path) -> None:
+def check_target(out: Path, films: Iterable[str | Path]) -> None:
     """Refuse a file that no film is written to.
 
+    Args:
+        out: file to write.
+        films: that are read for it.
+
     Raises:
-        UsageError: it ends otherwise.
+        UsageError: it ends otherwise, or is one of the films.
     """
     if out.suffix.lower() not in PLAYED:
         raise UsageError(f"{out}: films are written as {', '.join(PLAYED)}; give it such an ending")
+    if any(out.exists() and Path(film).exists() and out.samefile(film) for film in films):
+        raise UsageError(f"{out}: this is the film itself; give another file to write")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """All evaluations that a model and some data allow, with what was looked at kept for pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -10,7 +11,7 @@ from mmssl.applications.model import Model
 from mmssl.data.clips import Clips
 from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
-from mmssl.errors import EvaluationError, Fault
+from mmssl.errors import EvaluationError, Fault, MmsslError, TooLittleError, UsageError
 from mmssl.evaluate import clusters, correspondence
 from mmssl.evaluate.alignment import ALIGNMENT
 from mmssl.evaluate.captioning import Captioner, Captioning
@@ -87,14 +88,14 @@ def measure(
 
     Raises:
         UsageError: the source is not there.
-        EvaluationError: a number would say nothing.
+        EvaluationError: no recording can be read, or vectors, scores or maps are not finite.
     """
     objective, name = model.objective, type(model.objective).__name__
     clips = replace(model.run.data, source=source, language=language or model.run.data.language)
     opened, skipped = middle(clips), Skipped(limit=1.0)
     left_out: dict[str, str] = {}
     truth: GroundTruth = BoxFile(boxes) if boxes is not None else WorldTruth()
-    localization = Localization(clips=clips, truth=truth)
+    localization = Localization(clips=clips, truth=truth, limit=limit, batch_size=batch_size, workers=workers)
     vectors = pairs = evidence = None
     if not objective.comparable:
         left_out["retrieval"] = f"{name} does not put its modalities into one space"
@@ -119,26 +120,35 @@ def measure(
     numbers: dict[str, float] = {}
     held = None if vectors is None else vectors.held(asked)
     if held is not None:
-        numbers |= Retrieval(clips=clips).judged(held)
+        with _or_left_out(left_out, "retrieval"):
+            numbers |= Retrieval(clips=clips).judged(held)
     if pairs is not None:
-        numbers |= correspondence.judged(pairs.pairs(), asked)
-    seen = None if evidence is None else evidence.evidence(asked)
-    if seen is not None:
-        fixing = None
-        if validation is not None:
-            other = middle(replace(clips, source=validation))
-            known = localization.gatherer(objective, other)
-            look([known], objective, other, batch_size, limit=limit, workers=workers)
-            fixing = known.evidence(asked_for(other, limit))
-        numbers |= localization.judged(seen, fixing)
+        with _or_left_out(left_out, "correspondence"):
+            numbers |= correspondence.judged(pairs.pairs(), asked)
+    seen = None
+    if evidence is not None:
+        with _or_left_out(left_out, "localization"):
+            seen, fixing = evidence.evidence(asked), None
+            if validation is not None:
+                fixing = replace(localization, clips=replace(clips, source=validation)).evidence(objective)
+            numbers |= localization.judged(seen, fixing)
     for further in FURTHER:
         if further.suits(objective):
-            evaluation = further.made(clips=clips, limit=limit, batch_size=batch_size, workers=workers)
-            try:
-                numbers |= evaluation(objective)
-            except EvaluationError as error:
-                left_out[further.name] = str(error)
+            # UsageError: the clips that the model was trained on do not suit it.
+            with _or_left_out(left_out, further.name, (EvaluationError, UsageError)):
+                numbers |= further.made(clips=clips, limit=limit, batch_size=batch_size, workers=workers)(objective)
     return Measured(numbers, clips, held, seen, truth if seen is not None else None, left_out, skipped.reasons)
+
+
+@contextmanager
+def _or_left_out(
+    left_out: dict[str, str], name: str, faults: tuple[type[MmsslError], ...] = (TooLittleError,)
+) -> Iterator[None]:
+    """Says why an evaluation was not made where the data hold too little for it: the others are wanted all the same."""
+    try:
+        yield
+    except faults as error:
+        left_out[name] = str(error).removeprefix(f"{name}: ")
 
 
 def _has_truth(clips: Clips) -> bool:

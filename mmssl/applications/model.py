@@ -3,7 +3,7 @@
 `mmssl.load("runs/quickstart").embed(text="a red ball bouncing")`
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ from mmssl.applications.localize import Localizer, Located, Threshold, Watch
 from mmssl.applications.moments import Hit
 from mmssl.applications.search import open_indexes, search
 from mmssl.applications.sync import Synced, Syncer
+from mmssl.applications.sync_archive import sync_archive
 from mmssl.batch import Modality
+from mmssl.data.sources import open_recordings
+from mmssl.errors import MediaError
 from mmssl.run import Run
 from mmssl.training.folder import load_run
 from mmssl.training.processes import find_device
@@ -154,7 +157,24 @@ class Model(Embedder):
             UsageError: the model cannot tell offsets.
             MediaError: the film cannot be read, has no picture or no sound, or is shorter than a second.
         """
+        return self._syncer(reach).sync(path, watch)
+
+    def sync_archive(
+        self, source: str | Sequence[str], *, reach: float = 0.6
+    ) -> Iterator[tuple[str, Synced | MediaError]]:
+        """The same of each recording of a source, with its name; one that cannot be read gives its error.
+
+        Args:
+            source: as for `open_recordings`: a folder, a glob, a manifest, shards, or several of these.
+            reach: seconds to either side in which the offset is sought.
+
+        Raises:
+            UsageError: the model cannot tell offsets, or there are no such recordings.
+        """
+        return sync_archive(self._syncer(reach), open_recordings(source))
+
+    def _syncer(self, reach: float) -> Syncer:
         self.require("video", "audio")
         objective: Any = self.objective  # which `Syncer` looks at
         self.run.data.demand_synchrony("offsets need clips that are")
-        return Syncer(objective, self.device, self.format, reach, reader=self.reader).sync(path, watch)
+        return Syncer(objective, self.device, self.format, reach, reader=self.reader)

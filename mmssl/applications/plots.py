@@ -52,6 +52,8 @@ def recall_curves(held: HeldOut, path: Path) -> None:
         line = plot.plot(ks, [float(ExpectedTies().hit(places, int(k)).mean()) for k in ks], label=f"{query} to {item}")
         chance = [float(ExpectedTies().hit(places.chance(), int(k)).mean()) for k in ks]
         plot.plot(ks, chance, "--", color=line[0].get_color(), alpha=0.4, linewidth=1)
+    if not plot.lines:
+        return
     plot.set(xscale="log", xlabel="k", ylabel="recall at k (chance dashed)", ylim=(0, 1.02))
     plot.legend(frameon=False)
     made.savefig(path)
@@ -60,8 +62,12 @@ def recall_curves(held: HeldOut, path: Path) -> None:
 def similarity(held: HeldOut, path: Path) -> None:
     """Cosines between modalities of the first recordings; a bright diagonal is what training wants."""
     pairs = [
-        (a, b) for a, b in (("audio", "video"), ("text", "video"), ("text", "audio")) if {a, b} <= set(held.vectors)
+        (a, b)
+        for a, b in (("audio", "video"), ("text", "video"), ("text", "audio"))
+        if {a, b} <= set(held.vectors) and (held.vectors[a].valid & held.vectors[b].valid).any()
     ]
+    if not pairs:
+        return
     made, axes = figure(4.6 * len(pairs), 4.2, columns=len(pairs))
     for plot, (first, second) in zip(axes[0], pairs, strict=True):
         rows = (held.vectors[first].valid & held.vectors[second].valid).nonzero()[:SHOWN, 0]
@@ -109,9 +115,12 @@ def heat_examples(model: Model, measured: Measured, path: Path) -> None:
 def save_plots(model: Model, measured: Measured, folder: Path) -> list[Path]:
     """All that the evaluation allows, as PNG."""
     folder.mkdir(parents=True, exist_ok=True)
+    places = [folder / f"{name}.png" for name in ("recall", "similarity", "heat")]
+    for path in places:  # of another evaluation, which may have allowed more
+        path.unlink(missing_ok=True)
     if measured.held is not None:
         recall_curves(measured.held, folder / "recall.png")
         similarity(measured.held, folder / "similarity.png")
     if measured.evidence is not None:
         heat_examples(model, measured, folder / "heat.png")
-    return [path for name in ("recall", "similarity", "heat") if (path := folder / f"{name}.png").is_file()]
+    return [path for path in places if path.is_file()]

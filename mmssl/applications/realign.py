@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from mmssl.applications.film_writing import PLAYED, Copied, Encoded, carried, check_ending, packets, written
+from mmssl.applications.film_writing import PLAYED, Copied, Encoded, carried, check_target, packets, written
 from mmssl.data.decode.access import checked
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVReader
@@ -37,9 +37,7 @@ def realign(path: str, out: Path, late: float) -> Realigned:
         UsageError: another ending, the film itself, a picture that `out` cannot hold, or `out` cannot be written.
         MediaError: the film cannot be read to its end, has no picture or no sound, or tells no times.
     """
-    check_ending(out)
-    if out.exists() and out.samefile(path):
-        raise UsageError(f"{out}: this is the film itself; give another file to write")
+    check_target(out, [path])
     with PyAVReader().open(path, path) as media, opened(checked(path, path, Limits().size), path) as source:
         video = media.container.video
         if video is None or media.container.audio is None:

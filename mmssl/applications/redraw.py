@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from mmssl.applications.film_writing import PLAYED, Copied, Silent, Sound, carried, check_ending, written
+from mmssl.applications.film_writing import PLAYED, Copied, Silent, Sound, carried, check_target, written
 from mmssl.data.decode.access import checked
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVMedia
@@ -43,10 +43,10 @@ def redraw(path: str, media: PyAVMedia, out: Path, draw: Draw, size: tuple[int, 
         size: height and width of what is drawn; the film's own when None.
 
     Raises:
-        UsageError: another ending, or `out` cannot be written.
+        UsageError: another ending, the film itself, or `out` cannot be written.
         MediaError: the film cannot be read to its end.
     """
-    check_ending(out)
+    check_target(out, [path])
     with written(out) as container, opened(checked(path, path, Limits().size), path) as source:
         video = _video(media, container, size)
         sound = _sound(path, source, media, container, PLAYED[out.suffix.lower()])

@@ -1,6 +1,7 @@
 """By how much is the sound of a film late? One offset for all of it, and one for each moment."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -65,6 +66,13 @@ class Synced:
         """Whether the offset is worth telling."""
         return self.certainty >= CERTAIN
 
+    @property
+    def verdict(self) -> str:
+        """`late`, `early`, `in synchrony` to within a picture, or `unknown`."""
+        if not self.certain:
+            return "unknown"
+        return "in synchrony" if abs(self.frames) <= 1 else "late" if self.offset > 0 else "early"
+
     def demand_certainty(self) -> None:
         """Refuse what rests on an offset that was not found.
 
@@ -116,11 +124,16 @@ class Syncer:
             MediaError: it cannot be read, has no picture or no sound, or is shorter than a second.
             EvaluationError: the model's distances say nothing.
         """
-        name, step = str(path), self.objective.sync_step
-        with self.reader.open(name, name) as media:
-            begin, end = _common(media, name)
-            volume = self._volume(media, begin, end, watch)
-            video = media.info.video
+        with self.reader.open(str(path), str(path)) as media:
+            return self.synced(media, str(path), watch=watch)
+
+    def synced(
+        self, media: Media, name: str, part: tuple[float, float] = (0.0, math.inf), watch: Watch | None = None
+    ) -> Synced:
+        """The offset in the seconds [begin, end) of an open film; raises as `sync`."""
+        begin, end = _common(media, name, part)
+        volume = self._volume(media, begin, end, watch)
+        video, step = media.info.video, self.objective.sync_step
         assert video is not None
         mean = curve(volume)
         found = answer(mean)
@@ -189,8 +202,8 @@ class Syncer:
         return moments
 
 
-def _common(media: Media, name: str) -> tuple[float, float]:
-    """Begin and end of the seconds that have both picture and sound.
+def _common(media: Media, name: str, part: tuple[float, float]) -> tuple[float, float]:
+    """Begin and end of the seconds of a part that have both picture and sound.
 
     Raises:
         MediaError: there are none, or too few.
@@ -200,7 +213,8 @@ def _common(media: Media, name: str) -> tuple[float, float]:
         raise MediaError(name, Fault.NO_VIDEO, "it has no picture that its sound could be late for")
     if audio is None:
         raise MediaError(name, Fault.NO_AUDIO, "it has no sound that could be late")
-    begin, end = max(video.start, audio.start), min(video.start + video.duration, audio.start + audio.duration)
+    begin = max(part[0], video.start, audio.start)
+    end = min(part[1], video.start + video.duration, audio.start + audio.duration)
     if end - begin < SHORTEST:
         told = f"{max(end - begin, 0):.2f} s have picture and sound, and an offset needs {SHORTEST:g} s"
         raise MediaError(name, Fault.TOO_SHORT, told)

@@ -33,13 +33,12 @@ def align(
     from mmssl.applications.align_plot import plot_alignment
     from mmssl.applications.model import load
     from mmssl.applications.timed_labels import read_labels
+    from mmssl.cli.places import claim
     from mmssl.cli.progress import bar
     from mmssl.cli.terminal import say
-    from mmssl.data.atomic import check_writable
 
     told, drawn = out.with_suffix(".json"), out.with_suffix(".png")
-    for path in (out, told, drawn):  # now, not after the work
-        check_writable(path)
+    claim(out, told, drawn)
     known = tuple(read_labels(labels)) if labels is not None else ()
     model = load(run, device)
     with bar("aligning") as show:

@@ -34,6 +34,7 @@ from mmssl.cli.synthesize import synthesize
 from mmssl.cli.terminal import PlainFormatter, warn
 from mmssl.cli.train import train
 from mmssl.cli.transfer import transfer
+from mmssl.data.allocator import keep_freed_memory
 from mmssl.errors import MmsslError
 
 
@@ -43,7 +44,7 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # a full disk is told here, not in a traceback when Python ends
+            print(end="", flush=True)  # a full disk is told here, not in a traceback when Python ends
             return result
         except MmsslError as error:
             if ctx.params["debug"]:
@@ -141,6 +142,7 @@ def main() -> None:
     # numpy multiplies small matrices alone here, in processes that use every core already: its threads only wait for
     # each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_freed_memory()
     app()
 
 

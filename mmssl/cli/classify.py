@@ -46,19 +46,19 @@ def classify(
     from mmssl.applications.model import load
     from mmssl.applications.prompts import TEMPLATES, read_classes, read_templates
     from mmssl.cli.modalities import parsed
+    from mmssl.cli.places import claim
     from mmssl.cli.tables import show
     from mmssl.cli.terminal import say
-    from mmssl.data.atomic import check_writable
 
     asked = read_classes(classes)
     sentences = TEMPLATES if templates is None else read_templates(templates)
     chosen = parsed("--modalities", modalities)
-    if out is not None:  # now, not after the work
-        out.parent.mkdir(parents=True, exist_ok=True)
-        check_writable(out)
+    claim(out)
     model = load(run, device)
     found = find(model, data, asked, sentences, modalities=chosen, windows=windows, workers=workers)
     rows = [row for each in found for row in _rows(each, top)]
+    if out is not None:  # first, as whoever reads the answers may stop reading
+        _write(out, rows, found, sentences)
     for row in rows[: len(rows) if out is None else _SHOWN]:
         told = ", ".join(f"{row[f'class {n}']} {row[f'score {n}']}" for n in range(1, top + 1) if f"class {n}" in row)
         say(f"{row['key']}  {row['modality']}: {told}")
@@ -72,7 +72,6 @@ def classify(
         for line in each.skipped.summary():
             say(f"{each.modality}: {line}")
     if out is not None:
-        _write(out, rows, found, sentences)
         say(f"{out}: {len(rows)} answers")
 
 
@@ -104,8 +103,7 @@ def _show_confusion(found: "Classified") -> None:
 def _write(
     out: Path, rows: "Sequence[dict[str, str | float]]", found: "Sequence[Classified]", templates: Sequence[str]
 ) -> None:
-    from json import dumps
-
+    from mmssl.cli.documents import document
     from mmssl.data.annotated import comma_separated
     from mmssl.data.atomic import write_atomically
 
@@ -122,4 +120,4 @@ def _write(
         },
         "answers": list(rows),
     }
-    write_atomically(out, dumps(told, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(out, document(told))

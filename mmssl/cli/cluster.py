@@ -11,7 +11,8 @@ def cluster(
     data: Annotated[str, typer.Argument(help="Recordings: folder, glob, manifest or shards.")],
     clusters: Annotated[int, typer.Option(min=0, help="How many to look for; 0: those that the model learnt.")] = 0,
     modalities: Annotated[
-        str, typer.Option(help="Whose embeddings: of video, audio and text, with commas; all if not given.")
+        str,
+        typer.Option(help="Whose embeddings: of video, audio and text, with commas; all that are there if not given."),
     ] = "",
     dims: Annotated[int, typer.Option(min=1, help="Of the embeddings that PCA leaves, at most.")] = 256,
     out: Annotated[Path, typer.Option(help="File for the assignments: .csv or .json.")] = Path("clusters.csv"),
@@ -32,13 +33,14 @@ def cluster(
         mmssl cluster runs/xdc world/test --out clusters.csv --sheets sheets
         mmssl cluster runs/quickstart world/test --clusters 16 --modalities audio
     """
-    from mmssl.applications.cluster import KMeans, save_sheets, save_table, table
+    from mmssl.applications.cluster import KMeans, save_sheets, table
     from mmssl.applications.cluster import cluster as find
     from mmssl.applications.model import load
+    from mmssl.applications.table_file import save_table
     from mmssl.cli.modalities import parsed
+    from mmssl.cli.places import claim
     from mmssl.cli.tables import show
     from mmssl.cli.terminal import say, warn
-    from mmssl.data.atomic import check_writable
     from mmssl.errors import UsageError
 
     asked = parsed("--modalities", modalities)
@@ -46,13 +48,12 @@ def cluster(
         raise UsageError("--modalities goes with --clusters: what a model has learnt is of its own heads")
     if out.suffix not in (".csv", ".json"):
         raise UsageError(f"--out {out}: give a name that ends in .csv or .json")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    check_writable(out)
+    claim(out)
     model = load(run, device)
     search = KMeans(clusters, dims, seed) if clusters else None
     found, skipped = find(model, data, search, asked, limit=limit, batch_size=batch_size, workers=workers)
+    save_table(table(found, data), out)  # first, as whoever reads the numbers may stop reading
     show(found.numbers())
-    save_table(table(found, data), out)
     say(f"{out}: {len(found.keys)} recordings")
     for line in skipped.summary():
         warn(line)

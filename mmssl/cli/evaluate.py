@@ -1,8 +1,7 @@
 """`mmssl evaluate`."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +15,10 @@ def evaluate(
     validation: Annotated[
         str | None, typer.Option(help="Other recordings that fix the thresholds of heat maps; halves of --data if not.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="File for all numbers.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print all numbers as one JSON document instead of tables.")
+    ] = False,
+    numbers: Annotated[Path | None, typer.Option(help="File for all numbers, as JSON.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for plots.")] = None,
     boxes: Annotated[
         str | None, typer.Option(help='Where it sounds: JSON list of {"file": name, "bbox": [[l, t, r, b], ...]}.')
@@ -34,46 +36,51 @@ def evaluate(
     neither side. The score below which nothing in view sounds is kept in the run, for `mmssl localize`.
 
     Example:
-        mmssl evaluate runs/quickstart --data world/test --limit 200 --json numbers.json --plots plots
+        mmssl evaluate runs/quickstart --data world/test --limit 200 --numbers numbers.json --plots plots
         mmssl evaluate runs/quickstart --data world/test --validation world/valid
+        mmssl evaluate runs/quickstart --data world/test --json | jq .numbers
     """
     from mmssl.applications.calibration import keep_calibration
     from mmssl.applications.measure import measure
     from mmssl.applications.model import load
+    from mmssl.cli.documents import document, print_json
+    from mmssl.cli.places import claim
     from mmssl.cli.tables import show
     from mmssl.cli.terminal import say, warn
-    from mmssl.data.atomic import check_writable, write_atomically
+    from mmssl.data.atomic import write_atomically
+    from mmssl.errors import EvaluationError
 
-    for path in (json, None if plots is None else plots / "recall.png"):
-        if path is not None:  # now, not after the measuring
-            path.parent.mkdir(parents=True, exist_ok=True)
-            check_writable(path)
+    claim(numbers, None if plots is None else plots / "recall.png")
     model = load(run, device)
     measured = measure(
         model, data, validation=validation, boxes=boxes, limit=limit, batch_size=batch_size, workers=workers
     )
-    show(measured.numbers)
+    told = {"run": str(run), "data": data, "validation": validation, "limit": limit, **_fields(measured)}
+    if numbers is not None:  # first, as whoever reads the tables may stop reading
+        write_atomically(numbers, document(told))
+    if json:
+        print_json(told)
+    else:
+        show(measured.numbers)
+    tell = warn if json else say
     for name, reason in measured.left_out.items():
-        say(f"no {name}: {reason}")
+        tell(f"no {name}: {reason}")
+    if not measured.numbers:
+        raise EvaluationError(f"{data}: nothing could be measured, for the reasons above")
     try:
         if (kept := keep_calibration(run, measured.numbers, validation or data)) is not None:
-            say(f"{kept}: the score below which nothing in view sounds")
+            tell(f"{kept}: the score below which nothing in view sounds")
     except OSError as error:  # another's run, say: what was measured is still wanted
         warn(f"warning: {error.filename}: not kept, {error.strerror}")
-    if json is not None:
-        told = {"run": str(run), "data": data, "validation": validation, "limit": limit}
-        write_atomically(json, _lines(told, measured))
-        say(f"{json}: all numbers")
+    if numbers is not None:
+        tell(f"{numbers}: all numbers")
     if plots is not None:
         from mmssl.applications.plots import save_plots
 
         for path in save_plots(model, measured, plots):
-            say(path)
+            tell(path)
 
 
-def _lines(told: Mapping[str, object], measured: "Measured") -> str:
-    from json import dumps
-
+def _fields(measured: "Measured") -> dict[str, Any]:
     unreadable = {key: f"{detail} ({fault.value})" for key, (fault, detail) in measured.unreadable.items()}
-    content = {**told, "numbers": dict(measured.numbers), "not made": dict(measured.left_out), "unreadable": unreadable}
-    return dumps(content, indent=1) + "\n"
+    return {"numbers": measured.numbers, "not made": measured.left_out, "unreadable": unreadable}

@@ -41,6 +41,7 @@ def filter_(
     """
     from rich.console import Console
 
+    from mmssl.cli.documents import document
     from mmssl.cli.progress import bar
     from mmssl.cli.terminal import say
     from mmssl.data.atomic import write_atomically
@@ -68,7 +69,7 @@ def filter_(
             f"{recordings.name}: no recording is left; give milder rules (see --help), or --dry-run to look"
         )
     packed = pack_opened(kept, out, console=Console(stderr=True))
-    write_atomically(out / REPORT, _told(report))
+    write_atomically(out / REPORT, document(vars(report)))
     say(f"{packed.samples} recordings in {len(packed.shards)} shards: {out}; all counts: {out / REPORT}")
 
 
@@ -79,9 +80,3 @@ def _lines(report: "FilterReport") -> list[str]:
     lines += [f"recordings: {report.kept_recordings} of {report.recordings} kept"]
     lines += [f"{count:>10}  {name}" for name, count in report.rejected_recordings.most_common()]
     return lines
-
-
-def _told(report: "FilterReport") -> bytes:
-    from json import dumps
-
-    return (dumps(vars(report), indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

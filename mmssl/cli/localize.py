@@ -27,11 +27,16 @@ def localize(
     Example:
         mmssl localize runs/quickstart clip.mp4 --out overlay.mp4
     """
-    target = Path(f"{clip.stem}-heat.mp4") if out is None else out
+    from mmssl.applications.film_writing import check_target
     from mmssl.applications.model import load
+    from mmssl.cli.places import claim
     from mmssl.cli.progress import bar
     from mmssl.cli.terminal import say
 
+    target = Path(f"{clip.stem}-heat.mp4") if out is None else out
+    told = target.with_suffix(".json") if track is None else track
+    check_target(target, [clip])
+    claim(target, told)
     model = load(run, device)
     with bar("localizing") as show:
         found = model.localize(
@@ -41,7 +46,6 @@ def localize(
             threshold=threshold,
             watch=show,
         )
-    told = target.with_suffix(".json") if track is None else track
     found.save(told)
     say(f"{target}: {len(found.track)} pictures, sound {'as it was' if found.sound_copied else 'encoded again'}")
     say(f"{told}: track of the peak; {len(found.stills)} key pictures in {Path(found.stills[0]).parent}")

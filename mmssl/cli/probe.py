@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def probe(
     path: Annotated[Path, typer.Argument(help="A media file, or a folder of them.", metavar="FILE|FOLDER")],
     json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: an object for a file, a list for a folder.")
+        bool, typer.Option("--json", help="Print one JSON document: an object for a file, a list for a folder.")
     ] = False,
     deep: Annotated[bool, typer.Option(help="Decode everything, not just the beginning, middle and end.")] = False,
 ) -> None:
@@ -29,19 +29,21 @@ def probe(
         mmssl probe my/videos --deep
         mmssl probe my/videos --json > report.json
     """
-    import json as json_format
-
     from rich.console import Console
     from rich.progress import track
 
-    from mmssl.cli.terminal import one_line, plain, say
+    from mmssl.cli.documents import print_json
+    from mmssl.cli.terminal import say
     from mmssl.data.probe import media_files, probe_folder
     from mmssl.data.probe import probe as probe_file
 
     if not path.is_dir():
         found = probe_file(path, deep=deep)
-        for line in [plain(json_format.dumps(found.fields(), indent=1))] if json else map(one_line, _block(found)):
-            print(line)
+        if json:
+            print_json(found.fields())
+        else:
+            for line in _block(found):
+                say(line)
         if found.broken:
             raise typer.Exit(3)
         return
@@ -51,7 +53,7 @@ def probe(
         track(probe_folder(path, deep=deep), "probing", count, console=progress, disable=not progress.is_terminal)
     )
     if json:
-        print(plain(json_format.dumps([found.fields() for found in probes], indent=1)))
+        print_json([found.fields() for found in probes])
         return
     Console().print(_table(probes, path))
     print(f"{len(probes)} files, {sum(bool(found.broken) for found in probes)} broken")

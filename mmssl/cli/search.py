@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmssl.cli.terminal import one_line, plain, warn
+from mmssl.cli.terminal import one_line, warn
 from mmssl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def search(
     ] = "video,audio",
     count: Annotated[int, typer.Option("-k", "--count", min=1, help="Moments at most.")] = 10,
     sheet: Annotated[Path | None, typer.Option(help="Picture to write that shows the answers: .png or .jpg.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="A JSON object a line instead of a table.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document, a list of the moments, instead of a table.")
+    ] = False,
     run: Annotated[
         Path | None, typer.Option(help="Run folder; the one that made the index if not given. Its recipe.py is run.")
     ] = None,
@@ -61,6 +63,7 @@ def search(
     from mmssl.applications.model import load
     from mmssl.applications.search import is_index, open_indexes
     from mmssl.applications.search import search as find
+    from mmssl.cli.documents import print_json
     from mmssl.cli.modalities import parsed
     from mmssl.training.folder import kept_recipe
     from mmssl.training.known import is_known
@@ -83,8 +86,10 @@ def search(
     vector = model.query(text=words, audio=audio, video=video, image=image)
     asked = "text" if words is not None else "audio" if audio is not None else "video"
     hits = find(opened, vector, count, modalities, asked)  # type: ignore[arg-type]
-    print_hits = _print_lines if json else _print_table
-    print_hits(hits)
+    if json:
+        print_json([_fields(rank, hit) for rank, hit in enumerate(hits, 1)])
+    else:
+        _print_table(hits)
     if len(hits) < count:
         found = f"{len(hits)} moments" if hits else "nothing"
         warn(f"{found} of the {len(opened)} moments in {index}, with {within}, not {count}")
@@ -95,20 +100,16 @@ def search(
         warn(sheet)
 
 
-def _print_lines(hits: Sequence["Hit"]) -> None:
-    from json import dumps
-
-    for rank, hit in enumerate(hits, 1):
-        told = {
-            "rank": rank,
-            "score": round(hit.score, 5),
-            "file": hit.recording.name,
-            "start": round(hit.start, 3),
-            "end": round(hit.end, 3),
-            "caption": hit.caption,
-            "label": hit.recording.label,
-        }
-        print(plain(dumps(told, ensure_ascii=False)))
+def _fields(rank: int, hit: "Hit") -> dict[str, object]:
+    return {
+        "rank": rank,
+        "score": round(hit.score, 5),
+        "file": hit.recording.name,
+        "start": round(hit.start, 3),
+        "end": round(hit.end, 3),
+        "caption": hit.caption,
+        "label": hit.recording.label,
+    }
 
 
 def _print_table(hits: Sequence["Hit"]) -> None:

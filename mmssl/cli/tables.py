@@ -13,7 +13,7 @@ LOCALIZATION = ("pointing", "cIoU", "cIoU@fixed", "success@0.5", "AUC")
 
 
 def show(numbers: Mapping[str, float], console: Console | None = None) -> None:
-    """All but the nDCG, gallery and so on of single languages, which are in the JSON."""
+    """All but the nDCG, gallery and so on of single languages, which are in the JSON document."""
     console = console or Console()
     by_title: dict[str, dict[str, Row]] = {}
     for row in rows(numbers):

@@ -18,7 +18,10 @@ def transfer(
         str, typer.Option(help="Of video, audio and text, with commas; video and audio if not given.")
     ] = "",
     windows: Annotated[int, typer.Option(min=1, help="Clips of each recording, evenly spaced.")] = 10,
-    json: Annotated[Path | None, typer.Option(help="File for all numbers.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print all numbers as one JSON document instead of tables.")
+    ] = False,
+    numbers: Annotated[Path | None, typer.Option(help="File for all numbers, as JSON.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="The first so many recordings; 0: all.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
@@ -38,18 +41,16 @@ def transfer(
 
     if (train == "") == (fold == ""):
         raise UsageError("give --train, recordings to learn from, or --fold, a field such as fold; one of the two")
-    from json import dumps
-
     from mmssl.applications.model import load
+    from mmssl.cli.documents import document, print_json
     from mmssl.cli.modalities import parsed
-    from mmssl.cli.terminal import say
-    from mmssl.data.atomic import check_writable, write_atomically
+    from mmssl.cli.places import claim
+    from mmssl.cli.terminal import say, warn
+    from mmssl.data.atomic import write_atomically
     from mmssl.evaluate.probe import Probes
 
     chosen = parsed("--modalities", modalities)
-    if json is not None:  # now, not after the measuring
-        json.parent.mkdir(parents=True, exist_ok=True)
-        check_writable(json)
+    claim(numbers)
     model = load(run, device)
     probes = Probes(
         clips=model.run.data.of(data),
@@ -60,16 +61,21 @@ def transfer(
         limit=limit,
         workers=workers,
     )
-    numbers = dict(probes(model.objective))
-    _show(numbers)
-    if json is not None:
-        told = {"run": str(run), "data": data, "train": train, "fold": fold, "windows": windows, "limit": limit}
-        write_atomically(json, dumps({**told, "numbers": numbers}, indent=1) + "\n")
-        say(f"{json}: all numbers")
+    found = probes(model.objective)
+    asked = {"run": str(run), "data": data, "train": train, "fold": fold, "windows": windows, "limit": limit}
+    told = {**asked, "numbers": found}
+    if numbers is not None:  # first, as whoever reads the tables may stop reading
+        write_atomically(numbers, document(told))
+    if json:
+        print_json(told)
+    else:
+        _show(found)
+    if numbers is not None:
+        (warn if json else say)(f"{numbers}: all numbers")
 
 
 def _show(numbers: Mapping[str, float]) -> None:
-    """A line for each classifier on each layer, a table for each modality; the rest is in the JSON."""
+    """A line for each classifier on each layer, a table for each modality; the rest is in the JSON document."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

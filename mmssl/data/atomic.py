@@ -7,18 +7,18 @@ from uuid import uuid4
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write beside, then rename: another process, or the next run after a crash, sees the whole file or none.
+    r"""Write beside, then rename: another process, or the next run after a crash, sees the whole file or none.
 
     Args:
         path: in a folder that exists.
-        data: text is written as UTF-8.
+        data: text is written as UTF-8, a byte of a name that is none as `\udcff`, the escape that JSON has for it.
 
     Raises:
         OSError: the place cannot be written; it names the path.
     """
     part = path.with_name(f".{path.name}.{uuid4().hex}.partial")
     try:
-        part.write_bytes(data.encode() if isinstance(data, str) else data)
+        part.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
         part.replace(path)
     except OSError as error:
         with suppress(OSError):

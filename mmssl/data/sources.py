@@ -49,6 +49,14 @@ def open_recordings(source: str | Sequence[str]) -> Keyed:
     return ConcatenatedRecordings(source, parts) if len(parts) > 1 else parts[0]
 
 
+def is_film(address: str) -> bool:
+    """Whether it names one local file of media, there or not, rather than data of several recordings."""
+    if Path(address).exists():
+        return Path(address).is_file() and extension_of(address) not in (SHARD, *ROWS)
+    several = is_remote(address) or glob.has_magic(address) or _BRACES.search(address)
+    return not several and _kind(address) == "media"
+
+
 def expand_braces(source: str) -> list[str]:
     """`a{08..10}` to a08, a09, a10 and `{a,b}` to a, b, as bash does.
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from mmssl.data.allocator import keep_freed_memory
 from mmssl.data.collate import collate
 from mmssl.data.packed_strings import Ints
 from mmssl.data.plan import Plan
@@ -66,6 +67,7 @@ class Shift:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         torch.set_num_threads(1)
+        keep_freed_memory()
         # A tokenizer that was used before the fork else warns about its threads.
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         watch = Watch(self.marks[worker])

@@ -4,7 +4,8 @@ Names of the numbers, each with `/low` and `/high`, the bootstrap 95 % interval 
 `caption/next-word`, the share of words of the first caption, its end among them, that are the likeliest given those
 before, with `/chance`, what always telling the most frequent one gives; `caption/next-word-other`, the same when each
 clip's picture is that of the clip before it in its batch; `caption/words-told`, the share of the words of a caption
-that is told freely which stand in one of the clip's own captions.
+that is told freely which stand in one of the clip's own captions. They are of `caption/words` words and
+`caption/clips` clips.
 """
 
 from collections.abc import Mapping
@@ -71,16 +72,18 @@ class Captioning:
             there = (words >= 0) & usable.unsqueeze(1)
             labels.append(words[there])
             right.append((guesses == words)[there])
-            other.append((objective.next_words(moved)[0].cpu() == words)[there])
+            if len(batch) > 1:  # a clip alone has no other's picture
+                other.append((objective.next_words(moved)[0].cpu() == words)[there])
             true.append(_told(objective.caption(batch, self.clips.words), batch.text).cpu()[usable])
         if not labels or not len(torch.cat(labels)):
             raise EvaluationError("captioning: no recording has a caption; look at `mmssl probe`")
         every = torch.cat(labels)
         common = float(torch.unique(every, return_counts=True)[1].max() / len(every))
         numbers = dict(described("caption/next-word", torch.cat(right).float(), chance=common))
-        numbers |= described("caption/next-word-other", torch.cat(other).float())
+        if other:
+            numbers |= described("caption/next-word-other", torch.cat(other).float())
         numbers |= described("caption/words-told", torch.cat(true))
-        return numbers
+        return numbers | {"caption/words": float(len(every)), "caption/clips": float(len(torch.cat(true)))}
 
 
 def _told(told: Tensor, captions: Tensor) -> Tensor:

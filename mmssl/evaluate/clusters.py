@@ -2,8 +2,8 @@
 
 Names of the numbers: `clusters/NAME/METRIC`, NAME being a head of the objective such as `video_from_audio`: `NMI`,
 `ARI` and `purity` over the recordings that have a label, each with what the same clusters give when the labels are
-dealt out at random as `/chance`; `used`, the clusters that are not empty, and `even`, how many of equal size would have
-their entropy.
+dealt out at random as `/chance`, and `labeled`, how many those are; `used`, the clusters that are not empty, `even`,
+how many of equal size would have their entropy, and `recordings`, how many are in them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,9 +63,14 @@ class Clustered:
         numbers: dict[str, float] = {}
         for name, chosen in self.chosen.items():
             sizes = torch.bincount(chosen[chosen >= 0])
-            numbers |= {f"{prefix}/{name}/used": float((sizes > 0).sum()), f"{prefix}/{name}/even": _even(sizes)}
             rows = chosen[told]
-            numbers |= {f"{prefix}/{name}/{key}": v for key, v in against(rows[rows >= 0], kind[rows >= 0]).items()}
+            found = {
+                "recordings": float(sizes.sum()),
+                "used": float((sizes > 0).sum()),
+                "even": _even(sizes),
+                **against(rows[rows >= 0], kind[rows >= 0]),
+            }
+            numbers |= {f"{prefix}/{name}/{key}": value for key, value in found.items()}
         return numbers
 
 
@@ -74,7 +79,7 @@ def _even(sizes: Tensor) -> float:
 
 
 def against(clusters: Tensor, labels: Tensor, seed: int = 0) -> Mapping[str, float]:
-    """NMI, ARI and purity of `[N]` clusters and `[N]` labels, with chance: the mean over labels dealt out anew.
+    """N, NMI, ARI and purity of `[N]` clusters and `[N]` labels, with chance: the mean over labels dealt out anew.
 
     Nothing where there are no labels.
     """
@@ -83,7 +88,7 @@ def against(clusters: Tensor, labels: Tensor, seed: int = 0) -> Mapping[str, flo
     generator = torch.Generator().manual_seed(seed)
     parts = overlap(clusters, labels)
     dealt = [overlap(clusters, labels[torch.randperm(len(labels), generator=generator)]) for _ in range(_DEALT)]
-    numbers: dict[str, float] = {}
+    numbers = {"labeled": float(len(labels))}
     for name, metric in _METRICS.items():
         numbers |= {name: metric(parts), f"{name}/chance": sum(metric(other) for other in dealt) / _DEALT}
     return numbers

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmssl.batch import Batch
 from mmssl.data.clips import Clips
-from mmssl.errors import EvaluationError
+from mmssl.errors import EvaluationError, TooLittleError
 from mmssl.evaluate.held_out import asked_for, look, middle, require
 from mmssl.evaluate.interval import described, described_jointly
 from mmssl.evaluate.ranks import named_rows
@@ -69,14 +69,14 @@ def judged(pairs: Pairs, asked: int, seed: int = 0) -> Mapping[str, float]:
         seed: of the bootstrap.
 
     Raises:
-        EvaluationError: a half has no mismatch.
+        TooLittleError: a half has no mismatch.
     """
     half = halves(pairs.group)
     kept = half[pairs.first] == half[pairs.second]
     mismatch, first = pairs.mismatch[kept].double(), pairs.first[kept]
     count = torch.bincount(first, minlength=len(pairs.match))
     if not all((count[half == side] > 0).any() for side in (0, 1)):
-        raise EvaluationError("correspondence: too few groups to draw mismatches; give at least 4, in larger batches")
+        raise TooLittleError("correspondence: too few groups to draw mismatches; give at least 4, in larger batches")
     match, weight = pairs.match.double(), 1 / count[first].double()
     right, wins = torch.zeros_like(match), torch.zeros_like(match)
     thresholds = []
@@ -133,10 +133,10 @@ class PairGatherer:
         """All that were scored.
 
         Raises:
-            EvaluationError: there is none.
+            TooLittleError: there is none.
         """
         if not self._parts:
-            raise EvaluationError("correspondence: no recording has both picture and sound; look at `mmssl probe`")
+            raise TooLittleError("correspondence: no recording has both picture and sound; look at `mmssl probe`")
         return joined(self._parts)
 
 

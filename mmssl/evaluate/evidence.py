@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from mmssl.batch import Batch
 from mmssl.data.clips import OpenClips
-from mmssl.errors import EvaluationError
+from mmssl.errors import EvaluationError, TooLittleError
 from mmssl.evaluate.framing import View
 from mmssl.evaluate.maps import box_mask
 from mmssl.evaluate.ranks import named_rows
@@ -131,11 +131,11 @@ class EvidenceGatherer:
             asked: recordings that were looked at.
 
         Raises:
-            EvaluationError: no frame's truth is known.
+            TooLittleError: no frame's truth is known.
         """
         if not self._masks:
-            detail = "nothing says where it sounds; give clips with `truth`, or a file of boxes"
-            raise EvaluationError(f"localization: {detail}")
+            detail = f"nothing says where any of the {asked} recordings sounds"
+            raise TooLittleError(f"localization: {detail}; give clips with `truth`, or a file of boxes that names them")
         heat, blind = ({name: torch.cat(parts) for name, parts in maps.items()} for maps in (self._heat, self._blind))
         clip, group = torch.tensor(self._clip), torch.tensor(self._group)
         return Evidence(heat, blind, torch.stack(self._masks), clip, group, asked)

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from mmssl.data.clips import Clips, OpenClips
-from mmssl.errors import EvaluationError
+from mmssl.errors import TooLittleError
 from mmssl.evaluate.evidence import SOUNDS, Evidence, EvidenceGatherer
 from mmssl.evaluate.held_out import asked_for, look, middle, require
 from mmssl.evaluate.interval import by_clip, described
@@ -94,13 +94,22 @@ class Localization:
             EvaluationError: no frame's truth is known, or a map is not finite.
         """
         require(objective, self.clips, ("video", "audio"), "localization")
+        return self.judged(self.evidence(objective))
+
+    def evidence(self, objective: Objective) -> Evidence:
+        """The maps behind the numbers.
+
+        Raises:
+            TooLittleError: no frame's truth is known.
+            EvaluationError: a map is not finite.
+        """
         opened = middle(self.clips)
         gatherer = self.gatherer(objective, opened)
         look([gatherer], objective, opened, self.batch_size, limit=self.limit, workers=self.workers)
-        return self.judged(gatherer.evidence(asked_for(opened, self.limit)))
+        return gatherer.evidence(asked_for(opened, self.limit))
 
     def gatherer(self, objective: Objective, opened: OpenClips) -> EvidenceGatherer:
-        """Of the maps behind the numbers."""
+        """Of them, for clips that others look at too."""
         return EvidenceGatherer(objective, opened, self.truth, size=self.size, frames=self.frames)
 
     def judged(self, evidence: Evidence, validation: Evidence | None = None) -> Mapping[str, float]:
@@ -111,13 +120,13 @@ class Localization:
             validation: of other recordings, which fix the thresholds; None for halves that fix each other's.
 
         Raises:
-            EvaluationError: nothing in view sounds in any frame.
+            TooLittleError: nothing in view sounds in any frame.
         """
         split = Split.of(evidence, validation)
         frames, sounding = split.evidence, split.evidence.truth.flatten(1).any(1)
         asked = sounding & split.asked
         if not asked.any():
-            raise EvaluationError("localization: nothing in view sounds in any frame, so there is nothing to point at")
+            raise TooLittleError("localization: nothing in view sounds in any frame, so there is nothing to point at")
         flat = {"center": centered(self.size), "constant": torch.zeros(self.size, self.size)}
         answers = {"": frames.heat["own"]}
         answers |= {name: guess.expand(len(frames.clip), -1, -1) for name, guess in flat.items()}

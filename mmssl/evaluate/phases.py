@@ -82,12 +82,18 @@ def phase_numbers(films: Sequence[Phased]) -> Mapping[str, float]:
     """Of films of one action, half of them held out, both ways: `phase@10`, `phase@50`, `phase@100`, `progress`.
 
     Args:
-        films: at least 4, with equally many moments.
+        films: at least 4.
+
+    Raises:
+        UsageError: they have not equally many moments.
     """
     from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import LinearSVC
 
+    counts = sorted({len(film.moments) for film in films})
+    if len(counts) > 1:
+        told = " and ".join(map(str, counts))
+        raise UsageError(f"films of one action have {told} seconds in their field `phases`; give each as many")
     numbers: dict[str, float] = {}
     for known, unknown in ((films[::2], films[1::2]), (films[1::2], films[::2])):
         scaler = StandardScaler().fit(np.concatenate([film.frames for film in known]))
@@ -96,9 +102,8 @@ def phase_numbers(films: Sequence[Phased]) -> Mapping[str, float]:
         for share in SHARES:
             part = known[: max(1, round(share * len(known)))]
             inputs, labels = scaler.transform(np.concatenate([f.frames for f in part])), [f.phase for f in part]
-            machine = LinearSVC(dual=False, random_state=0).fit(inputs, np.concatenate(labels))
-            name = f"phase@{100 * share:.0f}"
-            numbers[name] = numbers.get(name, 0.0) + float((machine.predict(asked) == answers).mean()) / 2
+            guesses, name = _told(inputs, np.concatenate(labels), asked), f"phase@{100 * share:.0f}"
+            numbers[name] = numbers.get(name, 0.0) + float((guesses == answers).mean()) / 2
         inputs, since = scaler.transform(np.concatenate([f.frames for f in known])), [f.since for f in known]
         ridge = Ridge(alpha=1.0).fit(inputs, np.concatenate(since))
         score = ridge.score(asked, np.concatenate([film.since for film in unknown]))  # the mean over moments
@@ -106,3 +111,13 @@ def phase_numbers(films: Sequence[Phased]) -> Mapping[str, float]:
         most = np.bincount(np.concatenate([film.phase for film in known])).argmax()
         numbers["often"] = numbers.get("often", 0.0) + float((answers == most).mean()) / 2
     return numbers
+
+
+def _told(inputs: Floats, labels: NDArray[np.int64], asked: Floats) -> NDArray[np.int64]:
+    """`[M]` labels by a linear machine, or the only one that there is: moments may lie outside all clips."""
+    from sklearn.svm import LinearSVC
+
+    if len(np.unique(labels)) == 1:
+        return np.full(len(asked), labels[0])
+    found: NDArray[np.int64] = LinearSVC(dual=False, random_state=0).fit(inputs, labels).predict(asked)
+    return found

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmssl.data.clips import Clips
-from mmssl.errors import EvaluationError, UsageError
+from mmssl.errors import TooLittleError, UsageError
 from mmssl.evaluate.gains import Gain, linear_gain, ndcg
 from mmssl.evaluate.held_out import middle
 from mmssl.evaluate.interval import described, mean, median
@@ -144,7 +144,7 @@ class Retrieval:
                 found |= {} if answered is None else {(query, item): answered}
         numbers |= averages(found, self.recalls, self.ties, len(held.index))
         if not any(value for name, value in numbers.items() if name.endswith("/gallery")):
-            raise EvaluationError("retrieval: no recording has two of the modalities; look at `mmssl probe`")
+            raise TooLittleError("retrieval: no recording has two of the modalities; look at `mmssl probe`")
         return numbers
 
     @staticmethod

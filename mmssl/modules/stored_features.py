@@ -25,7 +25,7 @@ VECTORS, KEYS, ABOUT = "vectors.npy", "keys.npy", "about.json"
 
 def key_numbers(keys: Sequence[str]) -> NDArray[np.int64]:
     """`[N]` hashes of names."""
-    digests = b"".join(hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
+    digests = b"".join(hashlib.blake2b(key.encode(errors="surrogateescape"), digest_size=8).digest() for key in keys)
     return np.frombuffer(digests, dtype=np.int64)
 
 

@@ -203,6 +203,14 @@ def test_refusals(change: dict[str, object], told: str, aligner: Aligner) -> Non
         aligner.align(**({"films": ["a.mp4", "b.mp4"]} | change))  # type: ignore[arg-type]
 
 
+def test_no_film_is_written_over(tmp_path: Path, aligner: Aligner) -> None:
+    films = [gray([0.2] * 20, tmp_path / name) for name in ("a.mp4", "b.mp4")]
+    before = films[1].read_bytes()
+    with pytest.raises(UsageError, match="the film itself"):
+        aligner.align(films, out=films[1])
+    assert films[1].read_bytes() == before
+
+
 def test_a_film_that_cannot_be_read_is_named(tmp_path: Path, aligner: Aligner, make_film: Callable[..., Path]) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no film" * 100)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +119,20 @@ def test_command(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: py
     assert content["numbers"]["classify/video/accuracy"] == table.trace() / 2
     assert content["numbers"]["classify/video/unlisted"] == 1
     assert content["unreadable"]
+
+
+def test_a_name_that_is_not_utf8_is_written(
+    tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
+    name = os.fsdecode(b"n\xe9")
+    (tmp_path / f"{name}.mp4").write_bytes((films / "film0.mp4").read_bytes())
+    words = ["classify", "run", str(tmp_path), "--classes", "ball,rot", "--workers", "0", "--modalities", "video"]
+    for out in (tmp_path / "new" / "a.csv", tmp_path / "a.json"):
+        told = CliRunner().invoke(app, [*words, "--out", str(out)], catch_exceptions=False)
+        assert told.exit_code == 0, told.output
+    assert "n\\udce9" in (tmp_path / "new" / "a.csv").read_text()
+    assert json.loads((tmp_path / "a.json").read_text())["answers"][0]["key"] == name
 
 
 def test_sounds_without_pictures(tiny_model: Model, tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
@@ -15,6 +18,7 @@ from mmssl.applications.measure import measure
 from mmssl.applications.model import Model
 from mmssl.cli.app import app
 from mmssl.data.synthetic.generate import World, synthesize
+from mmssl.errors import EvaluationError
 from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 
@@ -81,6 +85,18 @@ def test_evaluate_has_the_numbers_and_says_what_cannot_be_compared(world: Path) 
     measured = measure(model, str(world))
     assert {"clusters/video_from_audio/NMI", "clusters/audio_from_video/purity/chance"} <= set(measured.numbers)
     assert set(measured.left_out) == {"retrieval", "correspondence", "localization"}
+
+
+def test_what_nobody_asked_for_may_be_absent(tiny_model: Model, make_film: Callable[..., Path], tmp_path: Path) -> None:
+    make_film(seconds=1.2).rename(tmp_path / "film.mp4")  # without a caption
+    found, _ = cluster(tiny_model, str(tmp_path), KMeans(1))
+    assert list(found.chosen) == ["video", "audio"]
+    with pytest.raises(EvaluationError, match="no recording has text"):
+        cluster(tiny_model, str(tmp_path), KMeans(1), ("video", "text"))
+    soundfile.write(tmp_path / "sound.wav", np.sin(np.arange(32_000)), 16_000)
+    found, skipped = cluster(tiny_model, str(tmp_path), KMeans(1), ("audio",))
+    assert found.keys == ("film", "sound")
+    assert not skipped.reasons
 
 
 def test_refusals(run: Path, world: Path, tiny_model: Model) -> None:

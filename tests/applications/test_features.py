@@ -1,6 +1,7 @@
 """Features computed once: the same loss as from films, no film opened in training, towers out of a run folder."""
 
 import csv
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from mmssl.encoders.video_small import VideoSmall
 from mmssl.errors import CheckpointError, UsageError
 from mmssl.evaluate.held_out import held_out, middle
 from mmssl.modules.pretrained import without_pretrained
+from mmssl.modules.stored_features import key_numbers
 from mmssl.modules.tower_policy import LOCKED, SCRATCH
 from mmssl.objectives.contrastive.lit import LiT
 from mmssl.run import Run
@@ -89,6 +91,10 @@ def test_trains_without_opening_a_film_and_sees_afterwards(
     after = rebuilt.objective.encoders["video"].state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert Model(rebuilt, torch.device("cpu")).embed(video=films / "0.mp4").shape[1] == 96
+
+
+def test_a_name_that_is_not_utf8_has_a_number() -> None:
+    assert len({*key_numbers([os.fsdecode(b"n\xe9"), os.fsdecode(b"n\xe8"), "n"]).tolist()}) == 3
 
 
 def test_an_encoder_without_words_or_pictures_is_refused(films: Path, tmp_path: Path) -> None:

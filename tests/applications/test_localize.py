@@ -134,6 +134,11 @@ def test_what_cannot_be_localized(tiny_model: Model, make_film: Film, tmp_path: 
         tiny_model.localize(tmp_path / "only.wav")
     with pytest.raises(UsageError, match=r"out\.avi"):
         tiny_model.localize(make_film(), tmp_path / "out.avi")
+    film = make_film(seconds=1.2)
+    before = film.read_bytes()
+    with pytest.raises(UsageError, match="the film itself"):
+        tiny_model.localize(film, film)
+    assert film.read_bytes() == before
 
 
 def test_a_model_localizes(tiny_model: Model, make_film: Film) -> None:

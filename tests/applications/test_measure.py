@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -13,9 +14,10 @@ from mmssl.applications import model as model_module
 from mmssl.applications.calibration import read_calibration
 from mmssl.applications.measure import measure
 from mmssl.applications.model import Model
+from mmssl.applications.plots import save_plots
 from mmssl.cli.app import app
 from mmssl.cli.tables import show
-from mmssl.errors import UsageError
+from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.table import rows, shown
 
 Film = Callable[..., Path]
@@ -59,9 +61,49 @@ def test_what_is_left_out_says_why(tiny_model: Model, films: Path, monkeypatch: 
         measure(tiny_model, str(films / "nowhere"))
 
 
+def test_what_the_data_are_too_little_for_is_left_out(
+    tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One film: something to retrieve, nothing to mistake it for; and boxes of other films."""
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text('[{"file": "another", "bbox": [[0.3, 0.2, 0.7, 0.8]]}]')
+    measured = measure(tiny_model, str(films), boxes=str(boxes), limit=1)
+    assert measured.numbers["retrieval/audio-video/gallery"] == 1
+    assert measured.left_out["correspondence"].startswith("too few groups")
+    assert "a file of boxes that names them" in measured.left_out["localization"]
+    monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
+    monkeypatch.setattr(tiny_model.objective, "comparable", False, raising=False)
+    monkeypatch.setattr(type(tiny_model.objective), "pair_scores", lambda *_: torch.zeros(1, 1))
+    line = ["evaluate", str(tmp_path), "--data", str(films), "--limit", "1", "--workers", "0"]
+    told = CliRunner().invoke(app, [*line, "--numbers", str(tmp_path / "n.json")])
+    assert told.exit_code == 7
+    assert "no correspondence: too few groups" in told.stdout
+    assert "nothing could be measured" in told.stderr
+    assert json.loads((tmp_path / "n.json").read_text())["numbers"] == {}
+
+
+def test_a_broken_model_is_not_left_out(tiny_model: Model, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed = tiny_model.objective.embed
+    broken = {"text": torch.nan, "video": 1.0, "audio": 1.0}
+    told = lambda batch: {name: rows * broken[name] for name, rows in embed(batch).items()}  # noqa: E731
+    monkeypatch.setattr(tiny_model.objective, "embed", told)
+    with pytest.raises(EvaluationError, match="text: 6 of 6 embeddings hold NaN"):
+        measure(tiny_model, str(films))
+
+
+def test_plots_of_what_there_is(tiny_model: Model, films: Path, tmp_path: Path) -> None:
+    (tmp_path / "heat.png").touch()  # of an earlier time
+    measured = measure(tiny_model, str(films), limit=1)
+    assert [path.name for path in save_plots(tiny_model, measured, tmp_path)] == ["recall.png", "similarity.png"]
+    assert not (tmp_path / "heat.png").exists()
+    for vectors in measured.held.vectors.values():  # type: ignore[union-attr]
+        vectors.valid.fill_(False)
+    assert save_plots(tiny_model, measured, tmp_path) == []
+
+
 def test_commands(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
-    options = ["--json", str(tmp_path / "n.json"), "--plots", str(tmp_path / "plots"), "--workers", "0"]
+    options = ["--numbers", str(tmp_path / "n.json"), "--plots", str(tmp_path / "plots"), "--workers", "0"]
     boxes = ["--boxes", str(films.parent / "boxes.json")]
     told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *boxes, *options])
     assert told.exit_code == 0, told.output
@@ -151,23 +193,19 @@ def test_what_cannot_be_read_is_named(
     folder = tmp_path / "films"
     shutil.copytree(films, folder)
     (folder / "broken.mp4").write_bytes(b"none")
-    line = [
-        "evaluate",
-        str(tmp_path),
-        "--data",
-        str(folder),
-        "--workers",
-        "0",
-        "--json",
-        str(tmp_path / "deep" / "n.json"),
-    ]
-    told = CliRunner().invoke(app, line)
+    line = ["evaluate", str(tmp_path), "--data", str(folder), "--workers", "0"]
+    told = CliRunner().invoke(app, [*line, "--numbers", str(tmp_path / "deep" / "n.json")])
     assert told.exit_code == 0, told.output
     assert "share of 7 recordings; 1 cannot be read" in told.output
     content = json.loads((tmp_path / "deep" / "n.json").read_text())
     assert content["numbers"]["retrieval/audio-video/coverage"] == pytest.approx(6 / 7)
     assert content["unreadable"][str(folder / "broken.mp4")].endswith("(unrecognized)")
     assert "--boxes" in content["not made"]["localization"]
+    printed = CliRunner().invoke(app, [*line, "--json", "--plots", str(tmp_path / "plots")])
+    assert printed.exit_code == 0, printed.output
+    assert json.loads(printed.stdout) == content  # and nothing else
+    assert "no localization: " in printed.stderr
+    assert str(tmp_path / "plots" / "recall.png") in printed.stderr
 
 
 def test_a_place_that_cannot_be_written_is_told_before_measuring(
@@ -175,7 +213,11 @@ def test_a_place_that_cannot_be_written_is_told_before_measuring(
 ) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: pytest.fail("began to measure"))
     (tmp_path / "file").write_text("")
-    for options in (["--json", tmp_path], ["--json", tmp_path / "file" / "n.json"], ["--plots", tmp_path / "file"]):
+    for options in (
+        ["--numbers", tmp_path],
+        ["--numbers", tmp_path / "file" / "n.json"],
+        ["--plots", tmp_path / "file"],
+    ):
         told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *map(str, options)])
         assert told.exit_code == 1
         assert str(tmp_path) in told.output

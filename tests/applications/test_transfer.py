@@ -50,9 +50,10 @@ def test_layers(tiny_model: Model) -> None:
 def test_command(tiny_model: Model, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
     words = how.format(films=labelled).split()
-    options = ["--windows", "2", "--workers", "0", "--json", str(tmp_path / "n.json")]
+    options = ["--windows", "2", "--workers", "0", "--numbers", str(tmp_path / "n.json")]
     told = CliRunner().invoke(app, ["transfer", str(tmp_path), str(labelled), *words, *options])
     assert told.exit_code == 0, told.output
+    assert "video: accuracy per recording" in told.stdout
     numbers = json.loads((tmp_path / "n.json").read_text())["numbers"]
     for name in ("video/encoder", "video/embedding", "audio/encoder", "audio/embedding", "audio/log-mel"):
         assert 0 <= numbers[f"probe/{name}/svm/accuracy"] <= 1
@@ -68,10 +69,10 @@ def test_words_are_probed_where_they_are_asked_for(
     tiny_model: Model, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
-    words = ["--fold", "fold", "--modalities", "text", "--workers", "0", "--json", str(tmp_path / "n.json")]
+    words = ["--fold", "fold", "--modalities", "text", "--workers", "0", "--json"]
     told = CliRunner().invoke(app, ["transfer", str(tmp_path), str(labelled), *words])
     assert told.exit_code == 0, told.output
-    numbers = json.loads((tmp_path / "n.json").read_text())["numbers"]
+    numbers = json.loads(told.stdout)["numbers"]  # and nothing else
     assert numbers["probe/text/encoder/svm/accuracy"] == 1  # "red ball" or "rot"
     assert not any(name.startswith("probe/video") for name in numbers)
 

@@ -44,7 +44,7 @@ def answers(place: Path) -> list[dict[str, object]]:
     words = ["search", str(place), "Nummer 圆", "-k", "6", "--json", "--device", "cpu"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return list(json.loads(done.stdout))
 
 
 def test_torchrun_of_two(run: Path, films: Path, index: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,8 @@ def test_names_the_place_and_says_what_to_do() -> None:
     )
     assert "ulimit -n" in (sentence(refusal(errno.EMFILE)) or "")
     assert "--debug" in (sentence(refusal(errno.ENXIO)) or "")
+    for number in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
+        assert "--debug" not in (sentence(refusal(number)) or "--debug")
     copied = OSError(errno.ENOSPC, "full", "from.py", None, "to.py")
     assert (sentence(copied) or "").startswith("to.py: ")
 
@@ -47,6 +51,14 @@ def test_the_command_line_ends_with_a_status(
         assert done.stderr.count("\n") == 1
     else:
         assert (done.exit_code, done.stderr) == (128 + signal.SIGINT, "")
+
+
+def test_an_output_that_is_closed_is_no_fault(tmp_path: Path) -> None:
+    program = "import sys; sys.stdout = None; from mmssl.cli.app import main; main()"  # as of `mmssl ... >&-`
+    command = [sys.executable, "-c", program, "synthesize", str(tmp_path / "w"), "--clips", "1", "--seconds", "0.5"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
 
 
 def test_debug_shows_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

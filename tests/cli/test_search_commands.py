@@ -103,7 +103,7 @@ def mmssl(*words: object) -> Result:
 def found(*words: object) -> list[dict[str, object]]:
     done = mmssl("search", *words, "--json", "--device", "cpu")
     assert done.exit_code == 0, done.output
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return list(json.loads(done.stdout))
 
 
 def test_nothing_to_search_is_no_success(run: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`mmssl sync` from words typed to lines printed, with a real run folder."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.flicker import flicker
 from mmssl.cli.app import app
+from mmssl.data.pack import pack
 from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 
@@ -68,10 +70,10 @@ def mmssl(*words: str | Path) -> Result:
 
 
 def test_tells_and_keeps(folder: Path) -> None:
-    told = mmssl(folder / "run", folder / "late.mp4", "--track", folder / "t.json", "--plot", folder / "p.png")
+    told = mmssl(folder / "run", folder / "late.mp4", "--track", folder / "new" / "t.json", "--plot", folder / "p.png")
     assert told.exit_code == 0, told.output
     assert "late.mp4: +200 ms, +5.0 pictures: the sound is late" in told.output
-    assert json.loads((folder / "t.json").read_text())["offset"] == pytest.approx(0.2, abs=0.003)
+    assert json.loads((folder / "new" / "t.json").read_text())["offset"] == pytest.approx(0.2, abs=0.003)
     assert (folder / "p.png").is_file()
 
 
@@ -89,15 +91,62 @@ def test_does_not_mend_what_is_not_certain(folder: Path) -> None:
     assert not (folder / "no.mp4").exists()
 
 
+def test_what_cannot_be_written_is_told_before_the_listening(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmssl.applications.model.load", lambda *_: pytest.fail("began to listen"))
+    (folder / "file").write_text("")
+    for words, message in (
+        (("--fix", folder / "m.avi"), "films are written as"),
+        (("--fix", folder / "late.mp4"), "the film itself"),
+        (("--plot", folder / "p.txt"), "must end in .png"),
+        (("--track", folder / "file" / "t.json"), "a file stands where a folder is needed"),
+        (("--track", folder), "give the name of a file"),
+    ):
+        told = mmssl(folder / "run", folder / "late.mp4", *words)
+        assert told.exit_code in (1, 2), told.output
+        assert message in told.stderr
+
+
 def test_several_films_make_a_table(folder: Path) -> None:
     soundfile.write(folder / "only.wav", np.zeros(32_000), 16_000)
     films = [folder / name for name in ("late.mp4", "two.mp4", "only.wav", "early.mp4")]
-    told = mmssl(folder / "run", *films)
+    told = mmssl(folder / "run", *films, "--out", folder / "new" / "offsets.csv")
     assert told.exit_code == 0, told.output
     lines = told.output.splitlines()
     assert lines[0].split() == ["offset", "frames", "certainty", "film"]
-    assert [line.split()[0] for line in lines[1:]] == ["+200", "unknown", "-", "-120"]
+    assert [line.split()[0] for line in lines[1:5]] == ["+200", "unknown", "-", "-120"]
     assert "no picture" in lines[3]
+    assert lines[5].startswith("4 films: 1 late, 1 unknown, 1 unreadable, 1 early")
+    with (folder / "new" / "offsets.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["verdict"] for row in rows] == ["late", "unknown", "unreadable", "early"]
+    assert [row["offset"] for row in rows[1:3]] == ["", ""], "an offset that is not certain is not told"
+    assert float(rows[3]["offset"]) == pytest.approx(-0.12, abs=0.003)
+    assert rows[2]["fault"] == "no video"
     refused = mmssl(folder / "run", *films, "--track", folder / "t.json")
     assert refused.exit_code == 2
     assert "give one film" in refused.output
+
+
+def test_an_archive_may_be_a_folder_a_manifest_or_shards(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    for name, late in (("a", 0.2), ("b", 0.0)):
+        flicker(tmp_path / "films" / f"{name}.mp4", 6.0, late)
+    pack(str(tmp_path / "films"), tmp_path / "shards")
+    (tmp_path / "cut.csv").write_text("path,start,end\nfilms/a.mp4,1.5,4.5\nfilms/b.mp4,0,0.4\n")
+    for data, words in (
+        ("films", ["late", "in synchrony"]),
+        ("films/*.mp4", ["late", "in synchrony"]),
+        ("shards", ["late", "in synchrony"]),
+        ("cut.csv", ["late", "unreadable"]),
+    ):
+        told = mmssl(folder / "run", tmp_path / data, "--out", tmp_path / "offsets.json")
+        assert told.exit_code == 0, told.output
+        rows = json.loads((tmp_path / "offsets.json").read_text())
+        assert [row["verdict"] for row in rows] == words, data
+        assert [Path(row["film"]).name for row in rows] == ["a.mp4", "b.mp4"]
+    assert "0.40 s have picture and sound" in rows[1]["detail"]
+    alone = mmssl(folder / "run", tmp_path / "films" / "a.mp4", "--out", tmp_path / "offsets.json")
+    assert alone.exit_code == 2
+    assert "--track writes the offsets of one" in alone.output
+    missing = mmssl(folder / "run", tmp_path / "films" / "c.mp4", "--fix", tmp_path / "m.mp4")
+    assert missing.exit_code == 3, "a missing film is one film"

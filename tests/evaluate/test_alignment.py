@@ -80,6 +80,14 @@ def test_phases_are_told_by_what_tells_them() -> None:
     assert known["phase@10"] <= known["phase@100"] + 0.02
 
 
+def test_phases_of_manifests_may_lie_anywhere() -> None:
+    frames, times = np.random.default_rng(0).normal(size=(20, 3)), np.linspace(0, 4, 20)
+    films = [Phased(frames, times, np.array([50.0, 60.0]))] * 4  # no clip shows them
+    assert phase_numbers(films)["phase@100"] == 1
+    with pytest.raises(UsageError, match="2 and 3 seconds"):
+        phase_numbers([*films, Phased(frames, times, np.array([1.0, 2.0, 3.0]))])
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("actions")

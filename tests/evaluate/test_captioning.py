@@ -53,7 +53,12 @@ def test_right_words_are_counted(memory_clips: MakeClips, given: MakeObjective) 
     numbers = Captioning(clips=clips, batch_size=4)(teller(given, knows=False))
     assert numbers["caption/next-word"] == pytest.approx(3 / 4)
     assert numbers["caption/words-told"] == pytest.approx(2 / 3)
+    assert (numbers["caption/clips"], numbers["caption/words"]) == (9, 9 * 4)
     assert numbers["caption/next-word/low"] < 3 / 4 < numbers["caption/next-word/high"]
+
+
+def test_another_clips_picture_is_not_its_own(memory_clips: MakeClips, given: MakeObjective) -> None:
+    assert "caption/next-word-other" not in Captioning(clips=memory_clips(1, told(1)))(teller(given, knows=True))
 
 
 def test_what_cannot_be_measured_is_said(memory_clips: MakeClips, given: MakeObjective) -> None:

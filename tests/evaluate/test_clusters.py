@@ -22,8 +22,10 @@ def test_what_has_no_cluster_or_no_label_is_on_no_side() -> None:
     assert found["clusters/head/purity"] == pytest.approx(4 / 5)
     assert found["clusters/head/used"] == 2
     assert found["clusters/head/even"] == pytest.approx(2)
-    assert set(clustered([0, 1], ["", ""]).numbers()) == {"clusters/head/used", "clusters/head/even"}
-    assert clustered([-1, -1], ["a", "b"]).numbers() == {"clusters/head/used": 0, "clusters/head/even": 0}
+    assert (found["clusters/head/recordings"], found["clusters/head/labeled"]) == (6, 5)
+    counts = {"clusters/head/recordings", "clusters/head/used", "clusters/head/even"}
+    assert set(clustered([0, 1], ["", ""]).numbers()) == counts
+    assert clustered([-1, -1], ["a", "b"]).numbers() == dict.fromkeys(counts, 0)
 
 
 def test_chance_is_near_what_unrelated_clusters_get() -> None:

@@ -87,8 +87,8 @@ def test_commands_print_text(films: Path, model: Model, tmp_path: Path, monkeypa
         assert found.exception is None or isinstance(found.exception, SystemExit), (words[0], found.exception)
         assert found.output, words
         assert harmless(found.output), (words[0], found.output)
-    lines = mmssl(*tried[8][:-2]).stdout.splitlines()
-    assert json.loads(lines[0])["file"].endswith(".mp4")
+    answers = json.loads(mmssl(*tried[8][:-2]).stdout)
+    assert answers[0]["file"].endswith(".mp4")
 
 
 @pytest.mark.fault("X9")
