@@ -46,8 +46,8 @@ FAMILIES = {
     "InfoNCE": Family(pairs, [1024, 4096, 8192], [16384, 32768, 65536]),
     "InfoNCE, bf16": Family(half, [1024], [8192]),
     "sigmoid": Family(questions, [1024, 4096], [8192, 16384]),
-    "bags": Family(bags, [1024, 2048], [4096, 8192]),
-    "between processes": Family(between, [1024, 2048], [4096, 8192], processes=2),
+    "bags": Family(bags, [1024, 2048, 4096], [8192]),
+    "between processes": Family(between, [1024, 2048, 4096], [8192], processes=2),
     "gradient cache": Family(cached, [256], []),
 }
 HELD = 16384  # above it only mmssl runs: a matrix of all pairs does not fit

@@ -4,7 +4,10 @@ mmssl train recipes/avts.py --data kinetics.csv --out runs/avts
 
 Korbar, Tran and Torresani 2018. The paper's: MC3-18, a VGG-like network on 40 bands, margin 0.99, 25 % hard negatives
 in the later half. Ours: the front-end of GDT, which is near, AdamW with a cosine, bf16. Reported for the paper, not
-measured here: 82.3 % on ESC-50. On the synthetic world, `--small --pixels 32 --seconds 3.6`: the table of proofs.
+measured here: 82.3 % on ESC-50. Measured small, on 1500 synthetic films whose sounds never repeat, by `python -m
+benchmarks.proofs avts` (3.9 CPU minutes, seed 0), with `--cells 12`: of shifts of up to 1 s the right one within a
+frame for 0.98 of the films (chance 0.11), and what belongs together in 0.98 of the cases (chance 0.50). With the mean
+over the second, as is the default, nothing of when (0.01, for answers are then at the ends) and 0.66.
 """
 
 from mmssl.data.clips import Clips
@@ -26,7 +29,7 @@ def recipe(
     seconds: float = 4.0,
     pixels: int = 224,
     small: bool = False,
-    begin: float = 0.5,
+    cells: int = 1,
     hard: float = 0.25,
     seed: int = 0,
 ) -> Run:
@@ -40,8 +43,8 @@ def recipe(
         seconds: of a clip, of which one is seen and one heard.
         pixels: height and width of a picture.
         small: small networks and half of the 25 frames a second, for two processor cores, instead of the paper's.
-        begin: progress from which on some negatives are hard.
-        hard: share of them then.
+        cells: parts of the second, each with its own share of a vector; 1 takes the mean over all of it.
+        hard: share of hard negatives in the later half.
         seed: of weights, order and windows.
     """
     fps = 12.5 if small else 25.0
@@ -61,7 +64,8 @@ def recipe(
         objective=AVTS(
             video=video,
             audio=audio,
-            curriculum=Curriculum(((begin, Negatives(hard=hard)),)),
+            cells=cells,
+            curriculum=Curriculum(((0.5, Negatives(hard=hard)),)),
             step=1 / fps,
         ),
         steps=steps,

@@ -7,9 +7,11 @@ by some of them in turns, and `synchrony/blind` once more with the pictures of a
 Offsets are told in steps of `sync_step`: Acc@1 is the right step, Acc@+-1 that or one beside it, from the mean
 distances over 1, 5, 10, 25 neighboring windows (each run of them counts) or all of a clip. What repeats fits as well a
 period later: where the truth tells periods, Acc@+-1-or-periods takes an answer for right that is off by whole ones.
-Chance is that of an answer drawn evenly from all shifts. LSE-D and LSE-C are the least mean distance and the
-confidence (see `offsets`), bias is the mean error in milliseconds, certain the share of clips whose offset `mmssl sync`
-would tell, and AUC asks whether distances at the true shift are below those at shifts farther than one step from it.
+Chance is that of an answer drawn evenly from all shifts. A model that cannot tell may be below it: the longer its
+windows, the smoother its curve of distances, and a smooth one is mostly least at an end of the reach; `blind` then is,
+too. LSE-D and LSE-C are the least mean distance and the confidence (see `offsets`), bias is the mean error in
+milliseconds, certain the share of clips whose offset `mmssl sync` would tell, and AUC asks whether distances at the
+true shift are below those at shifts farther than one step from it.
 """
 
 import math

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from mmssl.distributed import pass_on, world
 from mmssl.modules.scores import PairScore
-from mmssl.modules.tiles import Side, Tile, flat, places, sides
+from mmssl.modules.tiles import Side, flat, sides, tiled
 
 
 class Contrast(NamedTuple):
@@ -58,8 +58,7 @@ class _Contrast(torch.autograd.Function):
         own = torch.full_like(column_sum, -math.inf)
         for step in range(world()):
             arrive = pass_on(*columns.vectors, columns.valid, columns.keys)
-            for i, j in places(rows, columns):
-                tile = Tile(score, scale, rows, columns, (i, j), home=step == 0)
+            for i, j, tile in tiled(score, scale, rows, columns, home=step == 0):
                 own[tile.both] = tile.true_pairs(tile.scores)
                 tops = tile.rivals()
                 row_rival[i], column_rival[j] = row_rival[i].maximum(tops[0]), column_rival[j].maximum(tops[1])
@@ -83,8 +82,7 @@ class _Contrast(torch.autograd.Function):
         to_columns, *to_rows = (torch.zeros_like(v, dtype=row_sum.dtype) for v in (*columns.vectors, *rows.vectors))
         for step in range(world()):
             arrive = pass_on(*columns.vectors, columns.valid, columns.keys, column_sum, for_columns)
-            for i, j in places(rows, columns):
-                tile = Tile(ctx.score, scale, rows, columns, (i, j), home=step == 0, differentiable=True)
+            for i, j, tile in tiled(ctx.score, scale, rows, columns, home=step == 0, differentiable=True):
                 by_row, by_column = (row_sum[i], for_rows[i]), (column_sum[j], for_columns[j])
                 to_scale += tile.weights(by_row, by_column, for_own[tile.both])
                 tile.add_gradients(to_columns, *to_rows)

@@ -68,6 +68,17 @@ def other_recording(
     return lots.argmax(1), allowed.any(1)
 
 
+def apart(rows: Tensor, columns: Tensor, *, home: bool) -> bool:
+    """Whether no key of `[B, K]` is one of another clip in `[B, C, L]`; at home, both are of the same B clips.
+
+    It takes time and room for the keys, where what `related` gives takes them for all pairs.
+    """
+    ordered, sought = rows.flatten().sort().values, columns.contiguous()
+    begin, end = (torch.searchsorted(ordered, sought, right=right) for right in (False, True))
+    within = (rows.unsqueeze(2) == columns.flatten(1).unsqueeze(1)).sum() if home else 0
+    return bool((end - begin).sum() == within)
+
+
 def related(rows: Tensor, columns: Tensor) -> Tensor | None:
     """Pairs that share a key, which are no true negatives, the same clip among them.
 

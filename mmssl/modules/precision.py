@@ -9,4 +9,5 @@ from torch import Tensor
 def full_precision(tensor: Tensor) -> AbstractContextManager[object]:
     """No autocast inside, on the tensor's device; nothing on meta, which has none."""
     kind = tensor.device.type
-    return nullcontext() if kind == "meta" else torch.autocast(kind, enabled=False)
+    off = kind == "meta" or not torch.is_autocast_enabled(kind)
+    return nullcontext() if off else torch.autocast(kind, enabled=False)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from mmssl.distributed import pass_on, share, world
 from mmssl.modules.scores import PairScore
-from mmssl.modules.tiles import Side, Tile, flat, places, sides
+from mmssl.modules.tiles import Side, flat, sides, tiled
 
 # Where the paper starts: at first few of the N - 1 negatives of a clip are taken for true.
 INITIAL_LOG_SCALE, INITIAL_BIAS = math.log(10), -10.0
@@ -51,8 +51,7 @@ class _Sum(torch.autograd.Function):
         to_columns, *to_rows = (torch.zeros_like(v, dtype=kind) for v in (*columns.vectors, *rows.vectors))
         for step in range(world()):
             arrive = pass_on(*columns.vectors, columns.valid, columns.keys)
-            for i, j in places(rows, columns):
-                tile = Tile(score, scale, rows, columns, (i, j), home=step == 0, differentiable=wanted)
+            for _, _, tile in tiled(score, scale, rows, columns, home=step == 0, differentiable=wanted):
                 logits = tile.scores + bias
                 true = tile.true_pairs(logits)
                 there = true != -math.inf

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
-from mmssl.modules.negatives import related
+from mmssl.modules.negatives import apart, related
 from mmssl.modules.precision import full_precision
 from mmssl.modules.scores import PairScore
 
 # Exponentials are taken around one number a tile, so that its rows and columns share them: a sum of a million times
 # exp(70) is still finite in float32, and exp(70 - 140) not yet 0.
 _HIGHEST, _SPAN = 70.0, 140.0
-# Edge of a tile: one that stays in the cache of a core; on a GPU, one that is enough work for a launch.
-_CPU, _GPU = 768, 4096
+# Edge of a tile: one that stays in the cache, and no power of 2, whose rows would take each other's places there; on a
+# GPU, one that is enough work for a launch.
+_CPU, _GPU = 1008, 4096
 _STRIPE = 128  # rows of a tile that pass through several steps at once
 
 
@@ -58,6 +59,15 @@ def flat(rows: Side, columns: Side) -> tuple[Tensor, ...]:
     return (rows.valid, rows.keys, columns.valid, columns.keys, *columns.vectors, *rows.vectors)
 
 
+def tiled(
+    score: PairScore, scale: Tensor, rows: Side, columns: Side, *, home: bool, differentiable: bool = False
+) -> Iterator[tuple[slice, slice, "Tile"]]:
+    """All `places` with their `Tile`; what may have to be left out is looked for once, and not in each."""
+    whole = bool(rows.valid.all() and columns.valid.all()) and apart(rows.keys, columns.keys, home=home)
+    for i, j in places(rows, columns):
+        yield i, j, Tile(score, scale, rows, columns, (i, j), home=home, whole=whole, differentiable=differentiable)
+
+
 def places(rows: Side, columns: Side) -> Iterator[tuple[slice, slice]]:
     """Slices of rows and of clips of columns, tile after tile; what has many places takes the room of many."""
     (candidates,) = columns.vectors
@@ -74,8 +84,10 @@ def places(rows: Side, columns: Side) -> Iterator[tuple[slice, slice]]:
 
 
 def _even(clips: int, most: int) -> int:
-    """Of parts that are as large as each other, none of more than `most`."""
-    return math.ceil(clips / math.ceil(clips / max(1, most)))
+    """Of parts nearly as large as each other, none of more than `most`; in 16s, or products are a quarter slower."""
+    unit = min(16, max(1, most))
+    parts = math.ceil(clips / (most // unit * unit or 1))
+    return math.ceil(clips / (parts * unit)) * unit
 
 
 class Tile:
@@ -92,6 +104,7 @@ class Tile:
         columns: all of them, perhaps of another process.
         place: the slices that are wanted.
         home: whether rows and columns are of the same clips, so that some pairs are true.
+        whole: whether all pairs are known to count.
         differentiable: whether `gradients` will be asked for.
     """
 
@@ -104,7 +117,8 @@ class Tile:
         place: tuple[slice, slice],
         *,
         home: bool,
-        differentiable: bool = False,
+        whole: bool,
+        differentiable: bool,
     ) -> None:
         (i, j), (candidates,) = place, columns.vectors
         begin, end = max(i.start, j.start), min(i.stop, j.stop, len(candidates))
@@ -122,7 +136,7 @@ class Tile:
         self._kind, self._scale = raw.dtype, scale.detach()
         # In its own memory: should the score need it for its gradient, autograd says so.
         self.scores = raw.detach().to(torch.promote_types(raw.dtype, torch.float32)).mul_(self._scale)
-        self._leave_out(rows, columns)
+        self._masked = not whole and self._leave_out(rows, columns)
 
     def true_pairs(self, matrix: Tensor) -> Tensor:
         """Those of a `[R, S * C]` tensor: a view `[n, C]`, n clips in `both`."""
@@ -194,14 +208,15 @@ class Tile:
         """The lowest number for -inf, whose product with a weight of 0 would be NaN."""
         return scores.clamp(min=torch.finfo(scores.dtype).min) if self._masked else scores
 
-    def _leave_out(self, rows: Side, columns: Side) -> None:
+    def _leave_out(self, rows: Side, columns: Side) -> bool:
+        """Whether anything was to be."""
         shared, there = related(rows.keys, columns.keys.flatten(0, 1)), bool(rows.valid.all() and columns.valid.all())
-        self._masked = not there or shared is not None
         if shared is not None:
             self.true_pairs(shared).fill_(False)
             self.scores.masked_fill_(shared, -math.inf)
         if not there:
             self.scores.masked_fill_(~(rows.valid.unsqueeze(1) & columns.valid.flatten()), -math.inf)
+        return not there or shared is not None
 
 
 def _middle(*highest: Tensor) -> Tensor | None:

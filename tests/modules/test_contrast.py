@@ -80,6 +80,15 @@ def test_equals_the_whole_matrix(
         torch.testing.assert_close(tiled, dense, check_dtype=False)
 
 
+@pytest.mark.parametrize("edge", [17, 48, 99])
+def test_tiles_of_unlike_sizes_have_every_pair_once(edge: int, scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "_CPU", edge)
+    rows, columns = scored(torch.randn(50, 50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+    scale = torch.tensor(2.0, dtype=torch.float64)
+    for tiled, dense in zip(*(way(Pooled(), rows, columns, scale) for way in (contrast, whole)), strict=True):
+        torch.testing.assert_close(tiled, dense)
+
+
 @pytest.mark.parametrize("span", [140.0, 0.0], ids=["shared", "separate"])
 def test_gradient_is_that_of_differences(span: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "_CPU", 4)

@@ -1,9 +1,11 @@
 """Who may be whose negative."""
 
+import pytest
 import torch
 
 from mmssl.batch import Batch
 from mmssl.modules.negatives import (
+    apart,
     caption_keys,
     caption_numbers,
     clips_and_groups,
@@ -47,6 +49,23 @@ def test_a_clip_is_related_to_its_group_and_to_captions_that_repeat_its_own() ->
 
 def test_no_key_shared_is_no_mask() -> None:
     assert related(torch.tensor([[1], [2]]), torch.tensor([[3], [4]])) is None
+
+
+@pytest.mark.parametrize("home", [True, False])
+def test_apart_is_no_relation_but_a_clips_own(home: bool) -> None:
+    found = set()
+    for seed in range(60):
+        keys = torch.randint(1000, (13, 4), generator=torch.Generator().manual_seed(seed))
+        rows, columns = keys[:, :2], keys[:, 2:].unsqueeze(1).expand(-1, 3, 2)
+        if home:
+            columns = torch.cat([columns, rows[:, :1, None].expand(-1, 3, 1)], 2)
+        shared = related(rows, columns.flatten(0, 1))
+        if shared is not None and home:
+            shared &= torch.eye(13).repeat_interleave(3, 1) == 0
+        expected = shared is None or not shared.any()
+        assert apart(rows, columns, home=home) == expected
+        found.add(expected)
+    assert found == {True, False}
 
 
 def test_other_recording_depends_on_the_clips_own_seed_alone() -> None:

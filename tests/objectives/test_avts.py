@@ -19,11 +19,10 @@ Tiny = dict[str, type[Encoder]]
 Make = Callable[..., Batch]
 
 
-def made(tiny: Tiny, *stages: tuple[float, Negatives]) -> AVTS:
+def made(tiny: Tiny, *stages: tuple[float, Negatives], cells: int = 1) -> AVTS:
     torch.manual_seed(0)
-    return AVTS(
-        video=tiny["video"](), audio=tiny["audio"](), seconds=0.5, gap=0.25, step=0.25, curriculum=Curriculum(stages)
-    )
+    towers = {"video": tiny["video"](), "audio": tiny["audio"]()}
+    return AVTS(**towers, cells=cells, seconds=0.5, gap=0.25, step=0.25, curriculum=Curriculum(stages))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("negatives", [Negatives(), Negatives(hard=0.5), Negatives(hard=0.3, super_hard=0.4)])
@@ -112,3 +111,28 @@ def test_a_shift_of_the_sound_shifts_the_distances(tiny: Tiny, sample: Make) -> 
     assert track.shape == (3, 7, 5)
     torch.testing.assert_close(track[:, 1, 2].isnan(), torch.zeros(3, dtype=torch.bool))
     assert track[:, 0, 0].isnan().all()
+
+
+def test_cells_keep_the_order_of_time(tiny: Tiny) -> None:
+    one, two = made(tiny), made(tiny, cells=2)
+    sound = torch.rand(3, 20, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    turned = torch.cat([sound[:, 10:], sound[:, :10]], 1)
+    torch.testing.assert_close(one._vectors("audio", turned), one._vectors("audio", sound))
+    vectors = two._vectors("audio", sound)
+    assert vectors.shape == (3, 256)
+    torch.testing.assert_close(two._vectors("audio", turned), vectors.roll(128, 1))
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
+
+
+@pytest.mark.parametrize("cells", [0, 3])
+def test_as_many_cells_as_there_are_times(cells: int, tiny: Tiny, sample: Make) -> None:
+    with pytest.raises(UsageError, match=f"1 to 2 cells of this audio, not {cells}"):
+        made(tiny, cells=cells)(sample())
+
+
+@pytest.mark.parametrize("cells", [1, 2])
+def test_pairs_are_scored_by_their_seconds(cells: int, tiny: Tiny, sample: Make) -> None:
+    objective, batch = made(tiny, cells=cells), sample(3)
+    scores = objective.pair_scores(batch)
+    at_no_shift = objective.sync_distances(batch, 0)[..., 0].nanmean(1)
+    torch.testing.assert_close(scores.diagonal(), -at_no_shift)

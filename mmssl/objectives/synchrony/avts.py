@@ -4,11 +4,12 @@ Korbar, Tran and Torresani 2018, "Cooperative Learning of Audio and Video Models
 (NeurIPS), section 3 (equation 1): negatives are of other recordings first, later some are of the same one.
 
 Departures: shifted sound, like the true one, begins when a frame is shown; a sound that is as loud all the time (a
-drone, silence) is no hard negative; a clip that has none takes an easy one. The paper's numbers of the margin, the gap
-and the stages are those that later papers report.
+drone, silence) is no hard negative; a clip that has none takes an easy one; vectors may keep the order of a second, as
+`cells`. The paper's numbers of the margin, the gap and the stages are those that later papers report.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from mmssl.modules.frame_sound import others
 from mmssl.modules.heads import projection
 from mmssl.modules.margin import margin_contrastive
 from mmssl.modules.shifts import Shift, Shifted, Stretch
+from mmssl.modules.sync_learner import SyncPairs
 from mmssl.modules.sync_windows import Instants, distances
 from mmssl.modules.when_training import WhenTraining
 from mmssl.objective import Objective, Terms
@@ -79,6 +81,7 @@ class AVTS(Objective):
         video: its encoder.
         audio: its encoder, of `seconds` of sound; it has a `sample_rate`.
         dim: E of the shared space.
+        cells: parts of the second, each with E numbers of its vector; those of 1 are means over all of it.
         seconds: of picture and sound; for hard negatives, ask the data for more than `2 seconds + gap`.
         margin: eta; vectors have length 1, so distances are from 0 to 2.
         gap: seconds between the true sound and a hard negative.
@@ -98,6 +101,7 @@ class AVTS(Objective):
         video: Encoder,
         audio: Encoder,
         dim: int = 128,
+        cells: int = 1,
         seconds: float = 1.0,
         margin: float = 0.99,
         gap: float = 0.5,
@@ -110,7 +114,7 @@ class AVTS(Objective):
         super().__init__({"video": video, "audio": audio}, heads)
         self.stretch = Stretch(seconds, int(audio.sample_rate))  # type: ignore[arg-type]
         self.hard, self.super_hard = Shift(seconds + gap), Shift(step, seconds - step)
-        self.margin, self.steady, self.sync_step = margin, steady, step
+        self.cells, self.margin, self.steady, self.sync_step = cells, margin, steady, step
         self.curriculum, self.augment = curriculum or Curriculum(), WhenTraining(augment)
         self.register_buffer("progress", torch.zeros((), dtype=torch.float64))  # a resumed run goes on in its stage
 
@@ -144,17 +148,28 @@ class AVTS(Objective):
         return Shifted(*(torch.where(overlapping, one, other) for one, other in zip(near, far, strict=True)))
 
     def _represent(self, picture: Tensor, sounds: Tensor) -> dict[str, Tensor]:
-        """Unit vectors, of pictures `[B, E]` and of both sounds `[B, 2, E]`."""
+        """Unit vectors, of pictures `[B, cells * E]` and of both sounds `[B, 2, cells * E]`."""
         heard = self._vectors("audio", sounds.flatten(0, 1)).unflatten(0, sounds.shape[:2])  # type: ignore[no-untyped-call]
         return {"picture": self._vectors("video", picture), "sounds": heard}
 
     def _vectors(self, modality: Modality, inputs: Tensor) -> Tensor:
-        encoder = self.encoders[modality]
-        pooled: Tensor = encoder.pool(self.heads[modality](encoder(inputs)))  # type: ignore[operator]
-        return functional.normalize(pooled.float(), dim=-1)
+        return self._pooled(modality, self.heads[modality](self.encoders[modality](inputs)))
 
-    def sync_distances(self, batch: Batch, reach: int) -> Tensor:
-        """`[B, W, 2 reach + 1]` distances to the sound k `sync_step` later, k from -reach on; nan outside the clip.
+    def _pooled(self, modality: Modality, grid: Tensor) -> Tensor:
+        """A second's map `[B, T', *grid, E]` to unit vectors `[B, cells * E]`, each cell pooled by itself.
+
+        Raises:
+            UsageError: the map has not as many times.
+        """
+        times, pool = grid.shape[1], self.encoders[modality].pool
+        if not 1 <= self.cells <= times:
+            raise UsageError(f"AVTS can make 1 to {times} cells of this {modality}, not {self.cells}")
+        ends = [round(cell * times / self.cells) for cell in range(self.cells + 1)]
+        parts = [pool(grid[:, first:last]) for first, last in pairwise(ends)]  # type: ignore[operator]
+        return functional.normalize(torch.cat(parts, 1).float(), dim=-1)
+
+    def pairs(self, batch: Batch) -> SyncPairs:
+        """Each clip's vectors of the seconds that begin with a frame.
 
         Pictures are pooled over stretches of the clip's one map, so that an encoder with strides in time tells no
         shorter shifts than those.
@@ -163,11 +178,18 @@ class AVTS(Objective):
         grid, length, windows = self.features(batch, "video")[0], self.stretch.frames(batch), begin.shape[1]
         rate = grid.shape[1] / batch.video.shape[1]
         ends = [(round(w * rate), max(round((w + length) * rate), round(w * rate) + 1)) for w in range(windows)]
-        pool = self.encoders["video"].pool
-        picture = torch.stack([pool(grid[:, first:last]) for first, last in ends], 1)  # type: ignore[operator]
+        seen = torch.stack([self._pooled("video", grid[:, first:last]) for first, last in ends], 1)
         sounds = self.stretch.sound(batch.audio, begin)
         heard = torch.stack([self._vectors("audio", of_one) for of_one in sounds])
         middle = batch.video_times[:, :windows] - batch.start.unsqueeze(1) + self.stretch.seconds / 2
         usable = inside & (batch.valid("video") & batch.valid("audio")).unsqueeze(1)
-        seen = functional.normalize(picture.float(), dim=-1)
-        return Instants(middle, begin, usable).at_shifts(distances(seen, heard), self.sync_step, reach)
+        return SyncPairs(Instants(middle, begin, usable), seen, heard)
+
+    def sync_distances(self, batch: Batch, reach: int) -> Tensor:
+        """`[B, W, 2 reach + 1]` distances to the sound k `sync_step` later, k from -reach on; nan outside the clip."""
+        pairs = self.pairs(batch)
+        return pairs.at.at_shifts(pairs.distances(), self.sync_step, reach)
+
+    def pair_scores(self, batch: Batch) -> Tensor:
+        """`[B, B]`, minus the mean distance of one clip's seconds (rows) to another's sound of the same seconds."""
+        return self.pairs(batch).across_clips()
