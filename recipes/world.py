@@ -4,8 +4,8 @@ mmssl synthesize world --clips 12000 --workers 8
 mmssl train recipes/world.py --data world/train --held-out world/valid --out runs/world
 
 Measured small, `--steps 900 --batch-size 48 --frames 4 --pixels 64 --width 32 --lr 4e-3` on 2,879 clips (21 CPU
-minutes): of 200 held-out clips R@10 sound to picture 0.97, picture to sound 0.97, words to picture 0.99. The defaults are
-meant for a GPU and were not run.
+minutes): of 200 held-out clips R@10 sound to picture 0.97, picture to sound 0.97, words to picture 0.99. The defaults
+are meant for a GPU and were not run.
 """
 
 from mmssl.data.clips import Clips

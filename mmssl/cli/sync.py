@@ -68,19 +68,22 @@ def _many(model: "Model", films: list[str], out: Path | None, reach: float) -> N
 
     say(f"{'offset':>9} {'frames':>7} {'certainty':>9}  film")
     rows = list[dict[str, str | float]]()
-    for name, found in model.sync_archive(films, reach=reach):
-        if isinstance(found, MediaError):
-            say(f"{'-':>9} {'-':>7} {'-':>9}  {found}")
-            rows.append({"film": name, "verdict": "unreadable", "fault": found.fault.value, "detail": found.detail})
-            continue
-        offset, frames = _told(found)
-        say(f"{offset:>9} {frames:>7} {found.certainty:>9.0%}  {name}")
-        told = {"offset": found.offset, "frames": found.frames} if found.certain else {}
-        rows.append({"film": name, "verdict": found.verdict, **told, "certainty": found.certainty})
+    try:
+        for name, found in model.sync_archive(films, reach=reach):
+            if isinstance(found, MediaError):
+                say(f"{'-':>9} {'-':>7} {'-':>9}  {found}")
+                rows.append({"film": name, "verdict": "unreadable", "fault": found.fault.value, "detail": found.detail})
+                continue
+            offset, frames = _told(found)
+            say(f"{offset:>9} {frames:>7} {found.certainty:>9.0%}  {name}")
+            told = {"offset": found.offset, "frames": found.frames} if found.certain else {}
+            rows.append({"film": name, "verdict": found.verdict, **told, "certainty": found.certainty})
+    finally:  # of a large archive that was interrupted, what is known
+        if out is not None and rows:
+            save_table(rows, out)
     counts = Counter(row["verdict"] for row in rows)
     say(f"{len(rows)} films: {', '.join(f'{count} {verdict}' for verdict, count in counts.most_common())}")
     if out is not None:
-        save_table(rows, out)
         say(f"{out}: a row for each")
 
 
