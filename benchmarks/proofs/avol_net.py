@@ -13,7 +13,7 @@ PROOF = Proof(
         Arm(
             name="avol_net",
             recipe="avol_net",
-            arguments={"steps": 1200, "batch_size": 16, "lr": 2e-3, "pixels": 64, "width": 6},
+            arguments={"steps": 800, "batch_size": 32, "lr": 2e-3, "pixels": 64, "small": True},
         ),
     ),
     films=EASY,

@@ -40,7 +40,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
 SMALL: dict[str, dict[str, bool | int | float | str]] = {
     "ave_net": {"pixels": 32, "width": 4, "dim": 8},
     "avid_cma": {"small": True, "recordings": 64},
-    "avol_net": {"pixels": 32, "width": 4, "dim": 8},
+    "avol_net": {"pixels": 32, "small": True, "dim": 8},
     "avts": {"pixels": 32, "small": True, "cells": 12},
     "cdc": {"small": True, "clusters": 4, "dims": 4},
     "clip": {"frames": 2, "pixels": 32, "width": 16},
