@@ -43,34 +43,53 @@ def recipe(
         lr: highest learning rate.
         frames: pictures of the 2 s of a clip, one of which is drawn.
         pixels: height and width that the network sees, cut from 8/7 as much; 16 make one place of the map, 8 if small.
-        small: small networks, for two processor cores, instead of the paper's.
+        small: small networks and no change of color, for two processor cores, instead of the paper's.
         dim: of the space that places and sound share.
         seed: of weights, order and windows.
     """
-    spectrogram = log_mel(bins=64, win=800, hop=320)
-    sound = AudioResNet(spectrogram, 16, (1, 1, 1), (1, 2, 2)) if small else AudioL3(ave(), stride=2)
-    # A place sees 44 of 64 pixels; with group norm it would know of all of them, and any could answer for the object.
-    sight = ImageSmall((32, 64), (1, 1), (1, 2), batch_norm) if small else ImageL3(stride=2)
+    objective = _small(pixels, dim) if small else _paper(pixels, dim)
     # The frame needs half a second of sound on both sides, so a clip is longer than the network's one second.
     clips = Clips(
-        source=data, seconds=2.0, frames=frames, pixels=pixels * 8 // 7, sample_rate=sound.sample_rate, captions=0
+        source=data,
+        seconds=2.0,
+        frames=frames,
+        pixels=pixels if small else pixels * 8 // 7,
+        sample_rate=objective.encoders["audio"].sample_rate,
+        captions=0,
     )
-    crop = (7 / 8) ** 2
     return Run(
         data=clips,
-        objective=AVOLNet(
-            video=sight,
-            audio=sound,
-            dim=dim,
-            augment=VideoAugment(
-                pixels, (crop, crop), (1.0, 1.0), brightness=32 / 255, contrast=0.0, saturation=0.5, hue=0.0
-            ),
-            audio_augment=AudioAugment(gain=0.83),  # dB: L3-Net's 10 %
-        ),
+        objective=objective,
         steps=steps,
         batch_size=batch_size,
-        optimization=Optimization(lr=lr, weight_decay=1e-5, warmup=steps // 20, precision="auto"),
+        optimization=Optimization(
+            lr=lr, weight_decay=0.05 if small else 1e-5, warmup=steps // 20 if small else 0, precision="auto"
+        ),
         evaluations={"held-out": Correspondence(clips=clips.of(held_out))} if held_out else {},
         evaluate_every=5000,
         seed=seed,
+    )
+
+
+def _paper(pixels: int, dim: int) -> AVOLNet:
+    crop = (7 / 8) ** 2
+    return AVOLNet(
+        video=ImageL3(stride=2),
+        audio=AudioL3(ave(), stride=2),
+        dim=dim,
+        augment=VideoAugment(
+            pixels, (crop, crop), (1.0, 1.0), brightness=32 / 255, contrast=0.0, saturation=0.5, hue=0.0
+        ),
+        audio_augment=AudioAugment(gain=0.83),  # dB: L3-Net's 10 %
+    )
+
+
+def _small(pixels: int, dim: int) -> AVOLNet:
+    return AVOLNet(
+        # A place sees 44 of 64 pixels; with group norm it would know of all, and any could answer for the object.
+        video=ImageSmall((32, 64), (1, 1), (1, 2), batch_norm),
+        audio=AudioResNet(log_mel(bins=64, win=800, hop=320), 16, (1, 1, 1), (1, 2, 2)),
+        dim=dim,
+        augment=VideoAugment(pixels, (0.7, 1.0), brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0),
+        audio_augment=AudioAugment(),
     )
