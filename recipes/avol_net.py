@@ -54,7 +54,7 @@ def recipe(
         seconds=2.0,
         frames=frames,
         pixels=pixels if small else pixels * 8 // 7,
-        sample_rate=objective.encoders["audio"].sample_rate,
+        sample_rate=objective.window.sample_rate,
         captions=0,
     )
     return Run(
