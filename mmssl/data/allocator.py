@@ -10,8 +10,8 @@ _KEPT = 1 << 30  # bytes
 def keep_freed_memory() -> None:
     """Blocks of up to 1 GiB stay with this process when they are freed; does nothing where glibc is not used.
 
-    Otherwise large ones are given back and asked for again, and the system clears each of their pages: about a tenth
-    of the time of small trainings and of decoding, while the most that is ever used is the same.
+    Otherwise large ones are given back and asked for again in each step, and the system clears each of their pages
+    anew, while the most that is ever used is the same.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -58,9 +58,11 @@ class Curriculum:
 
     Attributes:
         stages: (progress from which on, negatives), ascending; before the first all are easy.
+        steady: liveliness below which a sound has no hard negative.
     """
 
     stages: tuple[tuple[float, Negatives], ...] = ((0.5, Negatives(hard=0.25)),)
+    steady: float = 0.1
 
     def at(self, progress: float) -> Negatives:
         """Those of a moment of the training, from 0 to 1."""
@@ -86,7 +88,6 @@ class AVTS(Objective):
         margin: eta; vectors have length 1, so distances are from 0 to 2.
         gap: seconds between the true sound and a hard negative.
         curriculum: the kinds of negatives by progress.
-        steady: liveliness below which a sound has no hard negative.
         step: `sync_step`, seconds between two frames.
         augment: of the video, when training: `(video, seed) -> video`.
     """
@@ -106,7 +107,6 @@ class AVTS(Objective):
         margin: float = 0.99,
         gap: float = 0.5,
         curriculum: Curriculum | None = None,
-        steady: float = 0.1,
         step: float = 0.04,
         augment: nn.Module | None = None,
     ) -> None:
@@ -114,7 +114,7 @@ class AVTS(Objective):
         super().__init__({"video": video, "audio": audio}, heads)
         self.stretch = Stretch(seconds, int(audio.sample_rate))  # type: ignore[arg-type]
         self.hard, self.super_hard = Shift(seconds + gap), Shift(step, seconds - step)
-        self.cells, self.margin, self.steady, self.sync_step = cells, margin, steady, step
+        self.cells, self.margin, self.sync_step = cells, margin, step
         self.curriculum, self.augment = curriculum or Curriculum(), WhenTraining(augment)
         self.register_buffer("progress", torch.zeros((), dtype=torch.float64))  # a resumed run goes on in its stage
 
@@ -132,7 +132,7 @@ class AVTS(Objective):
         vectors = in_chunks(self._represent, (picture, sounds), self.chunk or 0)
         own, shifted = vectors["sounds"].unbind(1)
         easy, found = others(batch, own, cut.keep)
-        lively = liveliness(sounds.flatten(0, 1)).unflatten(0, (-1, 2)).amin(1) >= self.steady  # type: ignore[no-untyped-call]
+        lively = liveliness(sounds.flatten(0, 1)).unflatten(0, (-1, 2)).amin(1) >= self.curriculum.steady  # type: ignore[no-untyped-call]
         within = (lot < wanted.hard + wanted.super_hard) & cut.shifted & lively
         negative, keep = torch.where(within.unsqueeze(1), shifted, easy), found | within
         distance = distances(vectors["picture"].unsqueeze(1), torch.stack([own, negative], 1)).squeeze(1)  # [B, 2]
