@@ -40,7 +40,12 @@ def films(make_film: Film, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_evaluations(tiny_model: Model, films: Path) -> None:
-    measured = measure(tiny_model, str(films), boxes=str(films.parent / "boxes.json"), batch_size=8)
+    shares: list[float] = []
+    measured = measure(
+        tiny_model, str(films), boxes=str(films.parent / "boxes.json"), batch_size=8, watch=shares.append
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
     numbers = measured.numbers
     assert numbers["retrieval/audio-video/gallery"] == COUNT
     # All have the same captions, so any answer is right.
