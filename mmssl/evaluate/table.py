@@ -24,10 +24,10 @@ class Row:
 
 
 def shown(value: float) -> str:
-    """Three decimals below 10, one above, none for whole numbers above."""
+    """Three decimals below 10, one above; of whole numbers above 1, which are mostly counts, none."""
     if not math.isfinite(value):
         return str(value)
-    if value == int(value) and abs(value) >= 10:
+    if value == int(value) and abs(value) > 1:
         return str(int(value))
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
