@@ -20,14 +20,17 @@ class Row:
     def text(self) -> tuple[str, str, str]:
         """Value, interval and chance as shown."""
         interval = "" if self.low is None or self.high is None else f"{shown(self.low)} to {shown(self.high)}"
-        return shown(self.value), interval, "" if self.chance is None else shown(self.chance)
+        # A whole number above 1 that nothing is compared with is a count.
+        count = not interval and self.chance is None and self.value > 1 and self.value.is_integer()
+        value = str(int(self.value)) if count else shown(self.value)
+        return value, interval, "" if self.chance is None else shown(self.chance)
 
 
 def shown(value: float) -> str:
-    """Three decimals below 10, one above; of whole numbers above 1, which are mostly counts, none."""
+    """Three decimals below 10, one above, none for whole numbers above."""
     if not math.isfinite(value):
         return str(value)
-    if value == int(value) and abs(value) > 1:
+    if value == int(value) and abs(value) >= 10:
         return str(int(value))
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
