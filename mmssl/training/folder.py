@@ -1,6 +1,7 @@
 """The folder of a run: what is needed to rebuild the model years later.
 
 recipe.py  run.json  README.md  log.csv  metrics.jsonl  skipped.jsonl  tensorboard/  checkpoints/step-00001000/
+and the modules that the recipe imported from beside it, under their own names.
 """
 
 import json
@@ -22,6 +23,7 @@ from mmssl.distributed import world
 from mmssl.errors import CheckpointError, UsageError
 from mmssl.modules.pretrained import without_pretrained
 from mmssl.run import Optimization, Run
+from mmssl.training.beside import others
 from mmssl.training.checkpoint import Checkpoint, Checkpoints
 from mmssl.training.known import remember
 from mmssl.training.recipe import Argument, Recipe
@@ -94,7 +96,7 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
                 raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")
         return
     if recipe is not None:
-        write_atomically(folder / "recipe.py", recipe.path.read_bytes())
+        _keep(recipe, folder)
     if run.data.tokenizer is not None:
         run.data.tokenizer.save(folder)
     content = {
@@ -116,6 +118,19 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
     }
     # Last and at once: a folder without run.json is not a run yet, and starting again in it is right.
     write_atomically(folder / "run.json", json.dumps(content, indent=1, default=str) + "\n")
+
+
+def _keep(recipe: Recipe, folder: Path) -> None:
+    """The page, and where it finds them again what it imported from beside it."""
+    if "recipe" in recipe.beside:
+        raise UsageError(
+            f"{recipe.beside['recipe']}: a run folder has its own recipe.py; give this module another name"
+        )
+    write_atomically(folder / "recipe.py", recipe.path.read_bytes())
+    for file in recipe.beside.values():
+        copy = folder / file.relative_to(recipe.path.absolute().parent)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(copy, file.read_bytes())
 
 
 def kept_recipe(folder: Path) -> Recipe:
@@ -146,8 +161,10 @@ def resumed_recipe(folder: Path, page: Path, typed: Mapping[str, Argument]) -> R
     for name, value in typed.items():
         if (was := kept.arguments.get(name)) != value:
             raise UsageError(f"{folder}: was started with {name} {was}, not {value}; leave it out or change --out")
-    if page.read_bytes() != kept.path.read_bytes():
-        _log.warning("%s has changed since %s was started, which goes on with its own copy", page, folder)
+    copies = {page: kept.path.read_bytes(), **{page.parent / name: text for name, text in others(kept.path).items()}}
+    for file, text in copies.items():
+        if file.is_file() and file.read_bytes() != text:
+            _log.warning("%s has changed since %s was started, which goes on with its own copy", file, folder)
     return kept
 
 

@@ -4,9 +4,11 @@ import ast
 import io
 import json
 import pickle
+import py_compile
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import Any
 
 import numpy as np
@@ -227,6 +229,20 @@ def test_an_index_does_not_choose_the_program(
     (tmp_path / "CANARY").unlink()
     (run / "recipe.py").write_text(f"{trap()}\n\n")
     assert CliRunner().invoke(app, ["search", str(tmp_path / "index"), "ball"]).exit_code == 2
+
+
+@pytest.mark.fault("X7")
+def test_what_is_read_is_what_runs(tmp_path: Path, trap: Trap) -> None:
+    """Python prefers compiled code in `__pycache__`; beside a harmless or known recipe it may be another program."""
+    for name, text in (("recipe", "import losses\n"), ("losses", "")):
+        page = tmp_path / f"{name}.py"
+        page.write_text(trap())
+        # Compiled with the hash of no source, and not to be checked against one.
+        py_compile.compile(str(page), doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+        page.write_text(text)
+    (tmp_path / "run.json").write_text(json.dumps({"format": 1, "arguments": {}}))
+    with pytest.raises(UsageError, match="no function `recipe`"):
+        load_run(tmp_path)
 
 
 @pytest.mark.fault("R9", "X10")
