@@ -47,14 +47,15 @@ def train(
 
     Raises:
         UsageError: the folder holds another run, the device is not there, the batch cannot be divided.
-        TrainingError: 10 losses of 100 are not finite, too many recordings cannot be read, or the GPU's memory is full.
+        TrainingError: 10 losses of 100 are not finite, the first steps have no gradient, too many recordings cannot be
+            read, or the GPU's memory is full.
         CheckpointError: checkpoints cannot be read, or three in a row cannot be written.
         SystemExit: with 130, 143 or 138, after SIGINT, SIGTERM or SIGUSR1 and a checkpoint.
     """
     place = find_device(device)
     with processes(place), _memory_named(run):
         session = open_session(run, folder, place, recipe, resume=resume)
-        with Journal(folder, session.begin.step, run.steps) as journal:
+        with Journal(folder, session.begin.step, run.steps, session.first) as journal:
             for note in session.begin.notes:
                 journal.say(note)
             done, signal = _steps(session, journal)

@@ -1,0 +1,55 @@
+"""What the first steps of a training tell: data without what an encoder reads, and a loss that compares nothing."""
+
+from mmssl.batch import Batch, Modality
+from mmssl.errors import TrainingError
+from mmssl.run import Run
+from mmssl.training.readings import Reading
+
+FIRST = 10  # steps, or all where there are fewer
+
+
+class FirstSteps:
+    """Watches them on one process.
+
+    Args:
+        run: that is trained.
+        start: steps that are done; a loss that came to nothing in the end is no mistake.
+    """
+
+    def __init__(self, run: Run, start: int) -> None:
+        clips = run.trained_on or run.data
+        self._last, self._language = min(FIRST, run.steps), clips.language
+        self._still, self._clips = start == 0, 0
+        self._lacking: list[Modality] = [m for m in clips.modalities if m in run.objective.encoders]
+
+    def look(self, batch: Batch) -> Batch:
+        """At a batch, before it goes to the device; the same batch."""
+        self._clips += len(batch)
+        self._lacking = [m for m in self._lacking if m in batch and not bool(batch.valid(m).any())]
+        return batch
+
+    def notes(self, step: int) -> list[str]:
+        """After `step` steps."""
+        return [self._note(modality) for modality in self._lacking] if step == self._last else []
+
+    def reading(self, reading: Reading) -> None:
+        """Of one step, in order.
+
+        Raises:
+            TrainingError: nothing can be learnt like this.
+        """
+        self._still &= reading.numbers["gradient_norm"] == 0
+        if self._still and reading.step == self._last:
+            raise TrainingError(
+                f"the gradient was 0 in the first {self._last} steps, so nothing is learnt: no clip is compared with "
+                "another; see the warnings above, and give batch_size above 1 and clips that differ in what is compared"
+            )
+
+    def _note(self, modality: Modality) -> str:
+        if modality != "text":
+            return f"warning: none of the first {self._clips} clips has {modality}; look at the data with mmssl probe"
+        spoken = f" in language {self._language!r}" if self._language else ""
+        return (
+            f"warning: none of the first {self._clips} clips has a caption{spoken}, so words teach nothing; they are "
+            "read from .json, .txt, .srt and .vtt files beside the media, in shards, or from a manifest's captions"
+        )
