@@ -34,12 +34,13 @@ def write_card(folder: Path, run: Run, step: int, measured: tuple[int, Mapping[s
     clips = run.data
     when, numbers = measured
     shown = table(numbers) if numbers else "None were measured; `mmssl evaluate` measures them."
+    begun = f"Began with the weights of `{content['begin_with']}`.\n" if content.get("begin_with") else ""
     state = f" (commit {content['commit']})" if content["commit"] else ""
     page = f"""# {content["recipe"] or type(run.objective).__name__}
 
 {type(run.objective).__name__}: {objective}
 Trained for {step} of {run.steps} steps of {run.batch_size} clips, seed {run.seed}.
-Made by mmssl {content["versions"]["mmssl"]}{state}.
+{begun}Made by mmssl {content["versions"]["mmssl"]}{state}.
 
 ## Data
 `{clips.source}`: clips of {clips.seconds:g} s, {clips.frames} frames of {clips.pixels}x{clips.pixels} pixels,

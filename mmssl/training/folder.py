@@ -31,6 +31,7 @@ from mmssl.training.state import load_weights
 from mmssl.training.versions import other_decoder
 
 FORMAT = 1
+PLACES = ("data", "held_out")  # arguments of a recipe that say where recordings are
 _log = logging.getLogger(__name__)
 
 
@@ -78,7 +79,9 @@ def read_run_json(folder: Path) -> dict[str, Any]:
     return content
 
 
-def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None, *, resume: bool) -> None:
+def start_folder(
+    folder: Path, run: Run, fingerprint: str, recipe: Recipe | None, begin_with: Path | None, *, resume: bool
+) -> None:
     """Make the folder of a new run, or check that the one there is of this run.
 
     Raises:
@@ -91,6 +94,10 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
         kept = read_run_json(folder)
         # What an earlier version did not know of had, in effect, its default.
         kept["optimization"] = {**asdict(Optimization()), **kept.get("optimization", {})}
+        if kept.get("data_fingerprint") != fingerprint:
+            raise UsageError(
+                f"{folder}: was started on other recordings than those of {run.data.source}; give the same"
+            )
         for name, value in wanted.items():
             if kept.get(name) != value:
                 raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")
@@ -105,6 +112,7 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
         "arguments": {} if recipe is None else recipe.arguments,
         **wanted,
         "objective": type(run.objective).__name__,
+        "begin_with": None if begin_with is None else str(begin_with.absolute()),
         "processes": world(),
         "versions": {
             "mmssl": __version__,
@@ -151,7 +159,7 @@ def resumed_recipe(folder: Path, page: Path, typed: Mapping[str, Argument]) -> R
     Args:
         folder: of the run.
         page: the recipe that was named.
-        typed: arguments that were given again.
+        typed: arguments that were given again; those that say where recordings are may be others, as data move.
 
     Raises:
         UsageError: one of them is not what the run was started with.
@@ -159,13 +167,16 @@ def resumed_recipe(folder: Path, page: Path, typed: Mapping[str, Argument]) -> R
     """
     kept = kept_recipe(folder)
     for name, value in typed.items():
-        if (was := kept.arguments.get(name)) != value:
-            raise UsageError(f"{folder}: was started with {name} {was}, not {value}; leave it out or change --out")
+        if (was := kept.arguments.get(name)) != value and name not in PLACES:
+            raise UsageError(
+                f"{folder}: was started with {name} {was}, not {value}; leave it out, or begin another run with its "
+                f"weights by --out NEW --begin-with {folder}"
+            )
     copies = {page: kept.path.read_bytes(), **{page.parent / name: text for name, text in others(kept.path).items()}}
     for file, text in copies.items():
         if file.is_file() and file.read_bytes() != text:
             _log.warning("%s has changed since %s was started, which goes on with its own copy", file, folder)
-    return kept
+    return Recipe(kept.path, {**kept.arguments, **typed})
 
 
 @cache

@@ -31,7 +31,13 @@ from mmssl.training.signals import Signals
 
 
 def train(
-    run: Run, folder: Path, *, device: str = "auto", resume: bool = False, recipe: Recipe | None = None
+    run: Run,
+    folder: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    recipe: Recipe | None = None,
+    begin_with: Path | None = None,
 ) -> dict[str, float]:
     """Train to the end, or to a signal.
 
@@ -41,6 +47,7 @@ def train(
         device: auto, cpu, cuda or cuda:1.
         resume: go on from the newest checkpoint that can be read, or begin where there is none.
         recipe: where the run came from, kept in the folder so that `load_run` can rebuild it.
+        begin_with: folder of a run of the same model, whose newest weights this one begins with.
 
     Returns:
         The numbers of the last evaluation.
@@ -54,7 +61,7 @@ def train(
     """
     place = find_device(device)
     with processes(place), _memory_named(run):
-        session = open_session(run, folder, place, recipe, resume=resume)
+        session = open_session(run, folder, place, recipe, begin_with, resume=resume)
         with Journal(folder, session.begin.step, run.steps, session.first) as journal:
             for note in session.begin.notes:
                 journal.say(note)

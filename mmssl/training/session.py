@@ -34,6 +34,7 @@ from mmssl.training.recipe import Recipe
 from mmssl.training.recompute import recompute
 from mmssl.training.sharding import shard
 from mmssl.training.state import State, gathered
+from mmssl.training.tower import begin_weights
 from mmssl.training.versions import other_decoder
 
 
@@ -189,7 +190,9 @@ def _prepared(run: Run, device: torch.device) -> Objective | None:
     return whole
 
 
-def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | None, *, resume: bool) -> Session:
+def open_session(
+    run: Run, folder: Path, device: torch.device, recipe: Recipe | None, begin_with: Path | None, *, resume: bool
+) -> Session:
     """Put everything together; process 0 makes the run folder.
 
     Raises:
@@ -200,6 +203,7 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
         raise UsageError(f"batch_size is {run.batch_size}; it must be a multiple of the {world()} processes")
     clips, plan = (run.trained_on or run.data).open(), run.optimization
     fingerprint = clips.fingerprint()
+    begin_weights(run, folder, begin_with, resume=resume)
     objective = run.objective.to(device).train()
     cache_gradient(objective, plan.chunk)
     whole = _prepared(run, device)
@@ -208,7 +212,7 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     except OSError as error:
         raise UsageError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
     if rank() == 0:
-        start_folder(folder, run, fingerprint, recipe, resume=resume)
+        start_folder(folder, run, fingerprint, recipe, begin_with, resume=resume)
     checkpoints = Checkpoints(folder / "checkpoints")
     state = State(objective, make_optimizer(objective, plan), Ema(objective, plan.ema))
     facts = {"data_fingerprint": fingerprint, "decoder": run.data.reader.versions(), **_surroundings(device)}

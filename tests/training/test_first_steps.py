@@ -47,7 +47,7 @@ def run(source: Path, *, sound: bool, steps: int = 2, batch_size: int = 4) -> Ru
 
 
 def test_captions_that_are_nowhere(recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(TrainingError, match="gradient was 0 in the first 10 steps.*see the warnings"):
+    with pytest.raises(TrainingError, match=r"gradient was 0 in the first 10 steps.*see the warnings"):
         train(run(recordings, sound=False, steps=40), tmp_path / "words")
     warning = "warning: none of the first 40 clips has a caption in language 'en', so words teach nothing"
     assert warning in capsys.readouterr().out
@@ -84,5 +84,5 @@ def test_clusters_of_nothing(build: Callable[..., Recipe], tmp_path: Path) -> No
     (tmp_path / "films" / "a.mp4").write_bytes(b"no film")
     some = build(refresh_every=2).build()
     some.data = replace(some.data, source=str(tmp_path / "films"))
-    with pytest.raises(TrainingError, match="no clip can be read, the first because .*; check the data"):
+    with pytest.raises(TrainingError, match=r"no clip can be read, the first because .*; check the data"):
         train(some, tmp_path / "run")
