@@ -48,6 +48,13 @@ def test_parses_what_was_typed(path: Path) -> None:
     assert parse_options(page, ["--e"], []) == {"e": True}
 
 
+def test_an_argument_that_the_command_would_take(path: Path) -> None:
+    with pytest.raises(
+        UsageError, match="argument c_d can never be given, as --c-d is an option of the command itself"
+    ):
+        parse_options(read_page(path), ["--a", "3"], ["--out", "--c-d"])
+
+
 def test_what_must_be_given_must_be(path: Path) -> None:
     with pytest.raises(UsageError, match="--a"):
         completed(read_page(path), {})

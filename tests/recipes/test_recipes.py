@@ -2,17 +2,20 @@
 
 import ast
 import math
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mmssl.cli.recipe_options import read_page
+from mmssl.cli.recipe_options import parse_options, read_page
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.training.folder import load_run
 from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 
+ROOT = Path(__file__).parents[2]
 Arguments = dict[str, bool | int | float | str]
 
 
@@ -29,6 +32,24 @@ def test_page_says_what_it_is(page: Path) -> None:
     summary, *more = read_page(page).about.split("\n\n")
     assert summary.endswith((".", "?"))
     assert f"mmssl train recipes/{page.name}" in "".join(more)
+
+
+def check_commands(text: str) -> int:
+    """What is shown can be typed: each option is one of the recipe or of `mmssl train`; how many commands there are."""
+    commands = re.findall(r"^mmssl train (recipes/\w+\.py)([^;#\n]*)", text, re.MULTILINE)
+    for name, rest in commands:
+        words = re.sub(r"--(out|resume|workers|device|begin-with)\b( (?!--)\S+)?", "", rest)
+        parse_options(read_page(ROOT / name), shlex.split(words), [])
+    return len(commands)
+
+
+def test_commands_of_the_page(page: Path) -> None:
+    assert check_commands(read_page(page).about)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_commands_of_the_guides(name: str) -> None:
+    assert check_commands((ROOT / name).read_text()) or name == "CONTRIBUTING.md"
 
 
 def test_imports_only_mmssl(page: Path) -> None:
