@@ -10,7 +10,7 @@ from mmssl.errors import CheckpointError, TrainingError
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.first_steps import FirstSteps
 from mmssl.training.logbook import Logbook
-from mmssl.training.measures import measures
+from mmssl.training.measures import headline
 from mmssl.training.progress import Progress
 from mmssl.training.readings import LIMIT, WINDOW, Reading
 from mmssl.training.state import State
@@ -89,9 +89,7 @@ class Journal:
         if rank() == 0 and numbers:
             self.measured = (step, numbers)
             self.write(lambda: self._logbook.evaluation(step, numbers))
-            found = measures(numbers)
-            shown = [measure for measure in found if measure.chance is not None] or found
-            self.say(f"step {step}  " + "  ".join(str(measure) for measure in shown[:SHOWN]))
+            self.say(f"step {step}  " + "  ".join(str(measure) for measure in headline(numbers, SHOWN)))
 
     def save(self, checkpoints: Checkpoints, step: int, state: State, facts: Mapping[str, object], last: bool) -> None:
         """Save a checkpoint; one that fails is told, as the next may work.
