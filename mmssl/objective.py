@@ -18,7 +18,8 @@ class Objective(nn.Module):
 
     Attributes:
         encoders: modality to `Encoder`.
-        heads: modality to a map of features into the shared space, applied at each place: `[..., D]` to `[..., E]`.
+        heads: modality to a map of features into the shared space, applied at each place: `[..., D]` to `[..., E]`; the
+            features of a modality without one are in it already.
         refresh_every: steps between two calls of `refresh`, or None.
         synchronous: whether it learns from picture and sound of the same instant, so that a decoder that shifts one of
             them is refused.
@@ -74,7 +75,7 @@ class Objective(nn.Module):
     def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
         """The map in the shared space `[B, *grid, E]`, not normalized, with its mask."""
         grid, mask = self.encoded(batch, modality)
-        return self.heads[modality](grid), mask
+        return self.heads[modality](grid) if modality in self.heads else grid, mask
 
     def embed(self, batch: Batch) -> dict[Modality, Tensor]:
         """One unit vector a clip, `[B, E]`, for each modality that both the batch and this objective have."""

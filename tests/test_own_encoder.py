@@ -11,6 +11,7 @@ from mmssl.encoder import Encoder
 from mmssl.encoders.audio_resnet import AudioResNet
 from mmssl.errors import UsageError
 from mmssl.modules.front_ends import log_mel
+from mmssl.objective import Objective
 from mmssl.objectives.contrastive.info_nce import InfoNCE
 
 
@@ -43,6 +44,16 @@ def test_a_map_with_features_last() -> None:
     loss, _ = objective(clips())
     loss.backward()
     assert objective.heat(clips()).shape == (3, 2, 2, 2)
+
+
+def test_features_without_a_head_are_in_the_space() -> None:
+    class Same(Objective):
+        """Both encoders give vectors of one space."""
+
+    objective = Same({"video": Own("map"), "audio": sound()}, {})
+    grid, mask = objective.encoded(clips(), "video")
+    pooled = nn.functional.normalize(objective.encoders["video"].pool(grid, mask), dim=-1)  # type: ignore[operator]
+    torch.testing.assert_close(objective.embed(clips())["video"], pooled)
 
 
 @pytest.mark.parametrize(("gives", "shape"), [("channels first", [3, 6, 2, 2, 2]), ("vector", [3, 6])])

@@ -1,8 +1,11 @@
 """What the first steps of a training tell: data without what an encoder reads, and a loss that compares nothing."""
 
 from mmssl.batch import Batch, Modality
-from mmssl.errors import TrainingError
+from mmssl.distributed import world
+from mmssl.errors import TrainingError, UsageError
+from mmssl.objective import Objective
 from mmssl.run import Run
+from mmssl.training.optimizer import trained
 from mmssl.training.readings import Reading
 
 FIRST = 10  # steps, or all where there are fewer
@@ -20,6 +23,7 @@ class FirstSteps:
         clips = run.trained_on or run.data
         self._last, self._language = min(FIRST, run.steps), clips.language
         self._still, self._clips = start == 0, 0
+        self._unused: tuple[str, ...] = ()
         self._lacking: list[Modality] = [m for m in clips.modalities if m in run.objective.encoders]
 
     def look(self, batch: Batch) -> Batch:
@@ -30,7 +34,8 @@ class FirstSteps:
 
     def notes(self, step: int) -> list[str]:
         """After `step` steps."""
-        return [self._note(modality) for modality in self._lacking] if step == self._last else []
+        unused, self._unused = self._unused, ()
+        return [*unused, *(self._note(modality) for modality in self._lacking if step == self._last)]
 
     def reading(self, reading: Reading) -> None:
         """Of one step, in order.
@@ -44,6 +49,20 @@ class FirstSteps:
                 f"the gradient was 0 in the first {self._last} steps, so nothing is learnt: no clip is compared with "
                 "another; see the warnings above, and give batch_size above 1 and clips that differ in what is compared"
             )
+
+    def unreached(self, objective: Objective, step: int) -> None:
+        """After the backward pass of one step, the first of which tells what the loss uses.
+
+        Raises:
+            UsageError: some of what is to be trained gets no gradient; with several processes torch cannot go on then.
+        """
+        if step != 1 or not (names := [name for name, weight in trained(objective).items() if weight.grad is None]):
+            return
+        told = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        advice = f"the loss does not use {told}; leave that out or give it requires_grad_(False)"
+        if world() > 1:
+            raise UsageError(advice)
+        self._unused = (f"warning: {advice}",)
 
     def _note(self, modality: Modality) -> str:
         if modality != "text":

@@ -92,8 +92,9 @@ def start_folder(
         if not resume:
             raise UsageError(f"{folder}: holds a run already; go on with it by --resume, or give another --out")
         kept = read_run_json(folder)
-        # What an earlier version did not know of had, in effect, its default.
+        # What an earlier version did not know of had, in effect, its default. A tuple comes back from JSON as a list.
         kept["optimization"] = {**asdict(Optimization()), **kept.get("optimization", {})}
+        kept, wanted = (json.loads(json.dumps(content, default=str)) for content in (kept, wanted))
         if kept.get("data_fingerprint") != fingerprint:
             raise UsageError(
                 f"{folder}: was started on other recordings than those of {run.data.source}; give the same"

@@ -113,6 +113,7 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
                     (loss / plan.accumulate).backward()
                 readings.add(batch.keys, loss, terms)
             done = step + 1
+            session.first.unreached(objective, done)
             finite, earlier = readings.push(done, clip_gradient(weights, plan.clip_norm or math.inf))
             journal.reading(earlier)
             guard.step(finite)

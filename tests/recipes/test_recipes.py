@@ -63,12 +63,15 @@ def test_is_one_page(page: Path) -> None:
     assert len(page.read_text().splitlines()) <= 100
 
 
-def test_trains_two_steps_and_is_rebuilt(page: Path, small: Arguments, tmp_path: Path) -> None:
+def test_trains_two_steps_and_is_rebuilt(
+    page: Path, small: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = Recipe(page, small).build()
     # The world's clips are shorter than what CLIP's frames are spread over.
     run.data = replace(run.data, seconds=min(run.data.seconds, 3.4))
     run.workers = 0
     train(run, tmp_path / "run", device="cpu", recipe=Recipe(page, small))
+    assert "warning" not in capsys.readouterr().out
     rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
     losses = [float(row.split(",")[rows[0].split(",").index("loss")]) for row in rows[1:]]
     assert len(losses) == 2

@@ -5,16 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from mmssl.data.clips import Clips
 from mmssl.data.hashing import HashTokenizer
 from mmssl.encoders.audio_resnet import AudioResNet
 from mmssl.encoders.image_small import ImageSmall
 from mmssl.encoders.text_words import TextMean
-from mmssl.errors import TrainingError
+from mmssl.errors import TrainingError, UsageError
 from mmssl.modules.front_ends import log_mel
 from mmssl.objectives.contrastive.info_nce import InfoNCE
 from mmssl.run import Run
+from mmssl.training import first_steps
 from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 
@@ -86,3 +89,34 @@ def test_clusters_of_nothing(build: Callable[..., Recipe], tmp_path: Path) -> No
     some.data = replace(some.data, source=str(tmp_path / "films"))
     with pytest.raises(TrainingError, match=r"no clip can be read, the first because .*; check the data"):
         train(some, tmp_path / "run")
+
+
+def test_what_the_loss_does_not_use(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def some() -> Run:
+        made = run(recordings, sound=True)
+        made.objective.extra = nn.Linear(3, 3)
+        return made
+
+    train(some(), tmp_path / "one")
+    assert "warning: the loss does not use extra.weight, extra.bias; leave that out" in capsys.readouterr().out
+    # With several processes torch cannot go on, and its own advice nobody can follow here.
+    monkeypatch.setattr(first_steps, "world", lambda: 2)
+    with pytest.raises(UsageError, match=r"does not use extra\.weight"):
+        train(some(), tmp_path / "two")
+    frozen = some()
+    frozen.objective.requires_grad_(False)
+    with pytest.raises(UsageError, match="no parameter of InfoNCE has requires_grad"):
+        train(frozen, tmp_path / "none")
+
+
+def test_terms_are_single_numbers(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = run(recordings, sound=True)
+    forward = some.objective.forward
+    monkeypatch.setattr(some.objective, "forward", lambda batch: (forward(batch)[0], {"share": 0.25, "count": [3]}))
+    train(some, tmp_path / "numbers")
+    assert (tmp_path / "numbers" / "log.csv").read_text().startswith("step,loss,share,count,")
+    monkeypatch.setattr(some.objective, "forward", lambda batch: (forward(batch)[0], {"each": torch.zeros(4)}))
+    with pytest.raises(UsageError, match=r"objective's each is \[4\]; loss and terms are single numbers"):
+        train(some, tmp_path / "more")

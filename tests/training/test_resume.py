@@ -204,6 +204,17 @@ def test_recordings_may_have_moved(build: Any, page: Path, tmp_path: Path, recor
         resumed_recipe(tmp_path / "parts", page, {"data": str(moved), "lr": 0.5})
 
 
+def test_pairs_of_numbers_are_still_the_same(build: Any, tmp_path: Path) -> None:
+    """JSON makes lists of them."""
+    run: Run = build(steps=2).build()
+    run.optimization = replace(run.optimization, betas=(0.9, 0.98))
+    train(run, tmp_path)
+    train(run, tmp_path, resume=True)
+    run.optimization = replace(run.optimization, betas=(0.9, 0.95))
+    with pytest.raises(UsageError, match=r"started with optimization .*0\.98"):
+        train(run, tmp_path, resume=True)
+
+
 def test_begins_with_the_weights_of_another_run(build: Any, tmp_path: Path) -> None:
     first: Recipe = build(steps=2, seed=1)
     train(first.build(), tmp_path / "first", recipe=first)
