@@ -38,6 +38,8 @@ def train(
 ) -> None:
     """Train a model with a recipe; each argument of the recipe is an option after its name.
 
+    A recipe is a Python page, ours or yours, whose function `recipe` returns a `mmssl.run.Run`; CONTRIBUTING.md shows one.
+
     SIGINT (Ctrl-C), SIGTERM and SIGUSR1 end the step, save, and exit; --resume goes on bit for bit. Several processes:
     `torchrun --nproc-per-node 8 --no-python mmssl train RECIPE ...`.
 
