@@ -25,7 +25,10 @@ def content(folder: Path) -> tuple[Path, str]:
 
 
 def encode(source: Path, out: Path, size: tuple[int, int], gop: int, seconds: float = 10.0) -> Path:
-    """H.264 as most files are (x264, medium, crf 23) of (width, height), keyframes every `gop` pictures alone."""
+    """H.264 as most files are (x264, medium, crf 23) of (width, height), keyframes every `gop` pictures alone.
+
+    A source that is shorter comes over and over.
+    """
     with av.open(str(source)) as film, av.open(str(out), "w") as container:
         pictures, sounds = film.streams.video[0], film.streams.audio[0]
         video: Any = container.add_stream("libx264", rate=FPS)
@@ -33,19 +36,22 @@ def encode(source: Path, out: Path, size: tuple[int, int], gop: int, seconds: fl
         video.options = {"preset": "medium", "crf": "23", "g": str(gop), "keyint_min": str(gop), "sc_threshold": "0"}
         video.codec_context.thread_count = 1
         audio = container.add_stream_from_template(sounds)
-        number = 0
-        for packet in film.demux(pictures, sounds):
-            if packet.stream is sounds:
-                if packet.dts is not None and packet.pts * packet.time_base < seconds:
-                    packet.stream = audio
-                    container.mux(packet)
-                continue
-            for frame in packet.decode():
-                if number < seconds * FPS:
-                    picture = frame.reformat(*size, "yuv420p")
-                    picture.pts, picture.time_base, picture.pict_type = number, Fraction(1, FPS), 0
-                    container.mux(video.encode(picture))
-                    number += 1
+        number, heard = 0, 0  # pictures, and ticks of sound
+        while number < seconds * FPS:
+            film.seek(0)
+            for packet in film.demux(pictures, sounds):
+                if packet.stream is sounds:
+                    if packet.dts is not None and heard * packet.time_base < seconds:
+                        packet.stream, packet.pts, packet.dts = audio, heard, heard
+                        heard += packet.duration
+                        container.mux(packet)
+                    continue
+                for frame in packet.decode():
+                    if number < seconds * FPS:
+                        picture = frame.reformat(*size, "yuv420p")
+                        picture.pts, picture.time_base, picture.pict_type = number, Fraction(1, FPS), 0
+                        container.mux(video.encode(picture))
+                        number += 1
         container.mux(video.encode(None))
     return out
 

@@ -1,6 +1,6 @@
 """All evaluations that a model and some data allow, with what was looked at kept for pictures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -8,6 +8,7 @@ from itertools import islice
 import torch
 
 from mmssl.applications.model import Model
+from mmssl.batch import Batch
 from mmssl.data.clips import Clips
 from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
@@ -59,6 +60,17 @@ class Measured:
     unreadable: Mapping[str, tuple[Fault, str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Progress:
+    """Says which share of the recordings was looked at."""
+
+    watch: Callable[[float], None]
+    recordings: int
+
+    def add(self, batch: Batch) -> None:
+        self.watch((int(batch.index[-1]) + 1) / self.recordings)
+
+
 @torch.no_grad()
 def measure(
     model: Model,
@@ -70,6 +82,7 @@ def measure(
     batch_size: int = 32,
     workers: int = 0,
     language: str = "",
+    watch: Callable[[float], None] | None = None,
 ) -> Measured:
     """Retrieval, correspondence, localization and what `FURTHER` has, each where it can be made.
 
@@ -85,6 +98,7 @@ def measure(
         batch_size: clips at once.
         workers: processes that decode.
         language: ISO 639-1, of captions; "" takes that of the run, and each alone where it has several.
+        watch: called with the share of the recordings that the first three have looked at, 0 to 1.
 
     Raises:
         UsageError: the source is not there.
@@ -114,9 +128,11 @@ def measure(
         else:
             evidence = localization.gatherer(objective, opened)
     gatherers: list[Gatherer] = [gatherer for gatherer in (vectors, pairs, evidence) if gatherer is not None]
-    if gatherers:
-        look(gatherers, objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     asked = asked_for(opened, limit)
+    if gatherers:
+        if watch is not None:
+            gatherers.append(_Progress(watch, asked))
+        look(gatherers, objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     numbers: dict[str, float] = {}
     held = None if vectors is None else vectors.held(asked)
     if held is not None:

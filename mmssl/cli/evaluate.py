@@ -45,6 +45,7 @@ def evaluate(
     from mmssl.applications.model import load
     from mmssl.cli.documents import document, print_json
     from mmssl.cli.places import claim
+    from mmssl.cli.progress import bar
     from mmssl.cli.tables import show
     from mmssl.cli.terminal import say, warn
     from mmssl.data.atomic import write_atomically
@@ -52,9 +53,17 @@ def evaluate(
 
     claim(numbers, None if plots is None else plots / "recall.png")
     model = load(run, device)
-    measured = measure(
-        model, data, validation=validation, boxes=boxes, limit=limit, batch_size=batch_size, workers=workers
-    )
+    with bar("measuring") as show_share:
+        measured = measure(
+            model,
+            data,
+            validation=validation,
+            boxes=boxes,
+            limit=limit,
+            batch_size=batch_size,
+            workers=workers,
+            watch=show_share,
+        )
     told = {"run": str(run), "data": data, "validation": validation, "limit": limit, **_fields(measured)}
     if numbers is not None:  # first, as whoever reads the tables may stop reading
         write_atomically(numbers, document(told))

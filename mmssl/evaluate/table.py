@@ -20,7 +20,10 @@ class Row:
     def text(self) -> tuple[str, str, str]:
         """Value, interval and chance as shown."""
         interval = "" if self.low is None or self.high is None else f"{shown(self.low)} to {shown(self.high)}"
-        return shown(self.value), interval, "" if self.chance is None else shown(self.chance)
+        # A whole number above 1 that nothing is compared with is a count.
+        count = not interval and self.chance is None and self.value > 1 and self.value.is_integer()
+        value = str(int(self.value)) if count else shown(self.value)
+        return value, interval, "" if self.chance is None else shown(self.chance)
 
 
 def shown(value: float) -> str:

@@ -40,7 +40,12 @@ def films(make_film: Film, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_evaluations(tiny_model: Model, films: Path) -> None:
-    measured = measure(tiny_model, str(films), boxes=str(films.parent / "boxes.json"), batch_size=8)
+    shares: list[float] = []
+    measured = measure(
+        tiny_model, str(films), boxes=str(films.parent / "boxes.json"), batch_size=8, watch=shares.append
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
     numbers = measured.numbers
     assert numbers["retrieval/audio-video/gallery"] == COUNT
     # All have the same captions, so any answer is right.
@@ -159,8 +164,8 @@ def test_tables() -> None:
     ):
         assert part in text
     assert max(len(line) for line in text.splitlines()) <= 80
-    first = rows({"a": 1.0, "a/low": 0.5, "a/high": 2.0, "a/chance": 0.1})
-    assert [row.text() for row in first] == [("1.000", "0.500 to 2.000", "0.100")]
+    first = rows({"a": 1.0, "a/low": 0.5, "a/high": 2.0, "a/chance": 0.1, "clips": 8.0})
+    assert [row.text() for row in first] == [("1.000", "0.500 to 2.000", "0.100"), ("8", "", "")]
     assert [shown(value) for value in (0.1234, 12.34, 200.0)] == ["0.123", "12.3", "200"]
     assert [shown(value) for value in (math.inf, math.nan)] == ["inf", "nan"]
 
