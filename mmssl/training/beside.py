@@ -35,7 +35,8 @@ class _Finder(MetaPathFinder):
             return None  # in a package that is installed
         place = self.folder.joinpath(*fullname.split("."))
         for file, inside in ((place / "__init__.py", [str(place)]), (place.with_name(f"{place.name}.py"), None)):
-            if file.is_file():
+            # A link to a folder leads to what `others` does not see, so nobody could have looked at it.
+            if file.is_file() and not (inside and place.is_symlink()):
                 self.files[fullname] = file
                 loader = SourceLoader(fullname, str(file))
                 return spec_from_file_location(fullname, file, loader=loader, submodule_search_locations=inside)
@@ -67,5 +68,5 @@ def modules_beside(folder: Path) -> Iterator[dict[str, Path]]:
 def others(page: Path) -> dict[str, bytes]:
     """Path within the folder to content of each module that lies beside a run folder's page."""
     folder = page.parent
-    files = sorted(path for path in folder.rglob("*.py") if path != page)
+    files = sorted(path for path in folder.rglob("*.py") if path != page and path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
