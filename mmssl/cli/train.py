@@ -38,7 +38,8 @@ def train(
 ) -> None:
     """Train a model with a recipe; each argument of the recipe is an option after its name.
 
-    A recipe is a Python page, ours or yours, whose function `recipe` returns a `mmssl.run.Run`; CONTRIBUTING.md shows one.
+    A recipe is a Python page, ours or yours, whose function `recipe` returns a `mmssl.run.Run`; CONTRIBUTING.md shows
+    one.
 
     SIGINT (Ctrl-C), SIGTERM and SIGUSR1 end the step, save, and exit; --resume goes on bit for bit. Several processes:
     `torchrun --nproc-per-node 8 --no-python mmssl train RECIPE ...`.
@@ -80,7 +81,7 @@ def train(
         workers = run.workers if workers is None else workers
         run = replace(run, workers=workers, shard=run.shard or shard, recompute=run.recompute or recompute)
         if dry_run:
-            rehearse(run, device)
+            rehearse(run, device, begin_with)
             return
         train_run(run, folder, device=device, resume=resume, recipe=made_by, begin_with=begin_with)
     if first():

@@ -46,8 +46,8 @@ class FirstSteps:
         self._still &= reading.numbers["gradient_norm"] == 0
         if self._still and reading.step == self._last:
             raise TrainingError(
-                f"the gradient was 0 in the first {self._last} steps, so nothing is learnt: no clip is compared with "
-                "another; see the warnings above, and give batch_size above 1 and clips that differ in what is compared"
+                f"the gradient was 0 in the first {self._last} steps, so nothing is learnt; see the warnings above, "
+                "and where clips are compared with each other give batch_size above 1 and clips that differ"
             )
 
     def unreached(self, objective: Objective, step: int) -> None:
