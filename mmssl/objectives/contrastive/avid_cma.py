@@ -7,11 +7,11 @@ equations 8 and 9).
 
 Departures: one training has both parts, where the paper begins the second from the first's weights; memories are
 written after the step, so that a batch has one loss; a recording is not its own negative in the second part either;
-the heads' layers have batch normalization. Without it all vectors of a modality lie in one narrow cone from the start,
-and the two cones turn away from each other: a softmax would mind, this loss with its constant Z hardly does. What is
-near within a modality then says little, and agreement has nothing to find. Scores within a modality have a Z of their
-own, that of the first batch that has them, where the authors' code keeps the first part's: vectors of one modality are
-more alike than those of two, and with that Z the second part undid the first.
+the heads' layers have batch normalization. Without it all vectors of a modality lay in one narrow cone from the start,
+and the two cones turned away from each other and stayed so, as only scores between them are compared: what is near
+within a modality then said little, and agreement had nothing to find. Scores within a modality have a Z of their own,
+that of the first batch that has them, where the authors' code keeps the first part's: vectors of one modality are more
+alike than those of two, and with that Z the second part undid the first.
 """
 
 from collections.abc import Iterable
