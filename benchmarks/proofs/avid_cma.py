@@ -47,9 +47,10 @@ def measured(model: Model, world: Path) -> Mapping[str, float]:
     bare.heads = nn.ModuleDict({modality: Head() for modality in objective.encoders})
     frozen, learnt = (embed_held_out(bare, opened, workers=1) for opened in films)
     numbers |= classified(learnt, frozen)
-    rows = [objective.memories[modality].rows[known.index] for modality in ("video", "audio")]  # type: ignore[index]
-    alike = (kinds[agreeing(*rows, _POSITIVES)] == kinds.unsqueeze(1)).double().mean(1)
-    return numbers | described("agreeing/kind", alike, chance=float(votes[: len(kinds)].mean(0).square().sum()))
+    video, audio = (objective.get_buffer(f"memories.{modality}.rows")[known.index] for modality in ("video", "audio"))
+    alike = (kinds[agreeing(video, audio, _POSITIVES)] == kinds.unsqueeze(1)).double().mean(1)
+    numbers |= described("agreeing/kind", alike, chance=float(votes[: len(kinds)].mean(0).square().sum()))
+    return numbers
 
 
 # As many films as come by often enough for their memories to mean something.

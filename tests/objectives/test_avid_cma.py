@@ -36,7 +36,7 @@ def seen_in_training(objective: AVIDCMA, batch: Batch) -> dict[Modality, torch.T
     for modality in ("video", "audio"):
         encoder, there = objective.encoders[modality], batch.valid(modality)
         rows = encoder.pool(encoder(getattr(batch, modality)))[there]  # type: ignore[operator]
-        for layer in objective.heads[modality]:  # type: ignore[union-attr]
+        for layer in objective.heads[modality]:  # type: ignore[attr-defined]
             variance, mean = torch.var_mean(rows, 0, correction=0)
             rows = (rows - mean) / (variance + 1e-5).sqrt() if isinstance(layer, RowNorm) else layer(rows)
         vectors[modality] = torch.zeros(len(there), rows.shape[1])
