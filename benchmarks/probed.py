@@ -24,9 +24,14 @@ from mmssl.evaluate.vectors import HeldOut, embed_held_out
 def probed(model: Model, world: Path) -> Mapping[str, float]:
     """`probe/MODALITY/accuracy` with its interval, and chance, which is always saying the most frequent kind."""
     train, test = (_held(model, world / split) for split in ("train", "test"))
+    return classified(train, test)
+
+
+def classified(train: HeldOut, test: HeldOut) -> Mapping[str, float]:
+    """The same of features that are there."""
     chance = Counter(test.labels).most_common(1)[0][1] / len(test.labels)
     numbers: dict[str, float] = {}
-    for modality in model.modalities:
+    for modality in test.vectors:
         classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
         classifier.fit(train.vectors[modality].embeddings.numpy(), train.labels)
         said = classifier.predict(test.vectors[modality].embeddings.numpy())

@@ -25,7 +25,7 @@ def recipe(
     steps: int = 400_000,
     batch_size: int = 256,
     lr: float = 2e-4,
-    agreement: bool = True,
+    positives: int = 32,
     refresh_every: int = 4_500,
     small: bool = False,
     seed: int = 0,
@@ -38,9 +38,9 @@ def recipe(
         steps: optimizer steps.
         batch_size: clips a step.
         lr: highest learning rate.
-        agreement: from the middle on, recordings that are alike in both modalities are positives; off is AVID alone.
+        positives: so many recordings, most alike in both modalities, are positives from the middle on; 0 is AVID alone.
         refresh_every: steps between two searches for those.
-        small: networks and clips for two processor cores: four frames of 64 pixels in 2 s.
+        small: networks and clips for two processor cores: two frames of 64 pixels in 2 s.
         seed: of weights, order and windows.
     """
     pixels = 64 if small else 224
@@ -54,16 +54,16 @@ def recipe(
         data=Clips(
             source=data,
             seconds=2.0,
-            frames=4 if small else 8,
+            frames=2 if small else 8,
             pixels=pixels if small else pixels * 8 // 7,
             sample_rate=sound.sample_rate,
             captions=0,
         ),
         objective=AVIDCMA(
-            video=VideoSmall() if small else r2plus1d_18(),
+            video=VideoSmall((16, 32, 64)) if small else r2plus1d_18(),
             audio=sound,
             recordings=recordings,
-            agreement=Agreement(refresh_every=refresh_every) if agreement else None,
+            agreement=Agreement(positives, refresh_every=refresh_every) if positives else None,
             augments=(crop if small else VideoAugment(pixels), AudioAugment()),
         ),
         steps=steps,

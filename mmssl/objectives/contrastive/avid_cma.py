@@ -7,12 +7,16 @@ equations 8 and 9).
 
 Departures: one training has both parts, where the paper begins the second from the first's weights; memories are
 written after the step, so that a batch has one loss; a recording is not its own negative in the second part either;
-features are normalized over the batch before the heads, as the vectors of a network that has learnt nothing are all
-alike, which this loss, other than a softmax, takes many steps to undo.
+the heads' layers have batch normalization. Without it all vectors of a modality lay in one narrow cone from the start,
+and the two cones turned away from each other and stayed so, as only scores between them are compared: what is near
+within a modality then said little, and agreement had nothing to find. Scores within a modality have a Z of their own,
+that of the first batch that has them, where the authors' code keeps the first part's: vectors of one modality are more
+alike than those of two, and with that Z the second part undid the first.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -208,5 +212,5 @@ def _valid(batch: Batch, modality: str) -> Tensor:
 
 
 def _head(width: int, hidden: int, dim: int) -> Head:
-    layers = (nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, dim))
-    return Head(RowNorm(width), *layers)
+    layers = [(nn.Linear(a, b, bias=False), RowNorm(b), nn.ReLU()) for a, b in pairwise((width, hidden, hidden, dim))]
+    return Head(*[layer for three in layers for layer in three][:-1])
