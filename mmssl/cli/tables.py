@@ -80,7 +80,7 @@ def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) 
     looked_at, left_out = (int(groups[""][name].value) for name in ("recordings", "left-out"))
     console.print(f"queries in gallery, share of {looked_at} recordings")
     if left_out:
-        console.print(f"{left_out} left out: they cannot be read, or lack what the clips of the run require")
+        console.print(f"{left_out} left out: they cannot be read, or are shorter than the clips of the run")
     console.print("equal scores count as the mean over their orders")
     if tied := [f"{name} {found['tied'].value:.1%}" for name, found in pairs.items() if found["tied"].value > 0.001]:
         console.print(f"queries whose right answer is tied with a wrong one: {', '.join(tied)}")

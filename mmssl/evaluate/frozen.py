@@ -124,16 +124,11 @@ def look_at_windows(
     opened, skipped = clips.open(), Skipped(limit=1.0)
     numbers: list[NDArray[np.int64]] = []
     rows: dict[str, list[NDArray[np.float32]]] = {layer.name: [] for layer in layers}
-    asked = min(limit, len(opened.recordings)) if limit else len(opened.recordings)
-    for batch in evaluation_batches(opened, batch_size, workers=workers, skipped=skipped):
-        inside = int((batch.index < asked).sum())
-        if inside:
-            here = batch[:inside].to(device)
-            numbers.append(batch.index[:inside].numpy())
-            for layer in layers:
-                rows[layer.name].append(layer(objective, here, modality).cpu().numpy())
-        if inside < len(batch):
-            break
+    for batch in evaluation_batches(opened, batch_size, limit=limit, workers=workers, skipped=skipped):
+        here = batch.to(device)
+        numbers.append(batch.index.numpy())
+        for layer in layers:
+            rows[layer.name].append(layer(objective, here, modality).cpu().numpy())
     if not numbers:
         raise NothingSeenError(f"{clips.source}: no recording with {modality} can be read; look at `mmssl probe`")
     found, owner = np.unique(np.concatenate(numbers), return_inverse=True)

@@ -37,8 +37,11 @@ def require(objective: Objective, clips: Clips, modalities: tuple[Modality, ...]
 
 
 def middle(clips: Clips) -> OpenClips:
-    """The recordings with one window each, in the middle."""
-    return replace(clips, window=CenterWindow()).open()
+    """The recordings with one window each, in the middle; one that lacks a modality is there with the others.
+
+    What training requires it may: a silent film with a caption is a query and an item of text and pictures.
+    """
+    return replace(clips, window=CenterWindow(), require=()).open()
 
 
 def asked_for(opened: OpenClips, limit: int) -> int:
@@ -66,14 +69,9 @@ def held_out(
         skipped: the ledger of those that cannot be read, which are left out.
     """
     device = next((p.device for p in objective.parameters()), torch.device("cpu"))
-    end = asked_for(opened, limit)
     ledger = Skipped(limit=1.0) if skipped is None else skipped
-    for batch in evaluation_batches(opened, batch_size, workers=workers, skipped=ledger):
-        inside = int((batch.index < end).sum())
-        if inside:
-            yield batch[:inside].to(device)
-        if inside < len(batch) or batch.index[-1] == end - 1:
-            return
+    for batch in evaluation_batches(opened, batch_size, limit=limit, workers=workers, skipped=ledger):
+        yield batch.to(device)
 
 
 def look(

@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from rich.console import Console
 from typer.testing import CliRunner
@@ -206,7 +208,7 @@ def test_what_cannot_be_read_is_named(
     line = ["evaluate", str(tmp_path), "--data", str(folder), "--workers", "0"]
     told = CliRunner().invoke(app, [*line, "--numbers", str(tmp_path / "deep" / "n.json")])
     assert told.exit_code == 0, told.output
-    assert "share of 7 recordings\n1 left out: they cannot be read, or lack what" in told.output
+    assert "share of 7 recordings\n1 left out: they cannot be read, or are shorter" in told.output
     content = json.loads((tmp_path / "deep" / "n.json").read_text())
     assert content["numbers"]["retrieval/audio-video/coverage"] == pytest.approx(6 / 7)
     assert content["unreadable"][str(folder / "broken.mp4")].endswith("(unrecognized)")
@@ -236,3 +238,31 @@ def test_a_place_that_cannot_be_written_is_told_before_measuring(
         told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *map(str, options)])
         assert told.exit_code == 1
         assert str(tmp_path) in told.output
+
+
+def test_a_recording_that_lacks_a_modality_counts_for_the_others(
+    tiny_model: Model, films: Path, tmp_path: Path
+) -> None:
+    """Though training requires picture and sound: sounds with captions are what AudioCaps' test set has."""
+    folder = tmp_path / "films"
+    shutil.copytree(films, folder)
+    soundfile.write(folder / "alone.wav", np.sin(np.arange(20_000) / 5), 16_000)
+    (folder / "alone.json").write_text('{"captions": [{"text": "a tone", "language": "en"}]}')
+    assert tiny_model.run.data.required == ("video", "audio")
+    measured = measure(tiny_model, str(folder), boxes=str(films.parent / "boxes.json"), batch_size=8)
+    numbers = measured.numbers
+    assert not measured.unreadable
+    assert numbers["retrieval/text-audio/gallery"] == COUNT + 1
+    assert numbers["retrieval/audio-video/gallery"] == numbers["retrieval/text-video/gallery"] == COUNT
+    assert numbers["correspondence/clips"] == COUNT
+    assert "heat.png" in [path.name for path in save_plots(tiny_model, measured, tmp_path)]
+
+
+def test_no_recording_behind_the_limit_is_opened(tiny_model: Model, films: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    shutil.copytree(films, folder)
+    for name in ("a", "b", "z"):  # before the others, and behind
+        (folder / f"{name}.mp4").write_bytes(b"no film")
+    assert len(measure(tiny_model, str(folder), limit=4).unreadable) == 2
+    with pytest.raises(EvaluationError, match="none of the 2 recordings"):
+        measure(tiny_model, str(folder), limit=2)
