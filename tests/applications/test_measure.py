@@ -69,6 +69,14 @@ def test_what_is_left_out_says_why(tiny_model: Model, films: Path, monkeypatch: 
         measure(tiny_model, str(films / "nowhere"))
 
 
+def test_captions_of_one_language(tiny_model: Model, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
+    line = ["evaluate", "run", "--data", str(films), "--workers", "0", "--language", "de", "--json"]
+    told = json.loads(CliRunner().invoke(app, line).stdout)
+    assert told["language"] == "de"
+    assert not any("text." in name for name in told["numbers"])
+
+
 def test_what_the_data_are_too_little_for_is_left_out(
     tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +150,10 @@ def test_tables() -> None:
         "retrieval/text.average_but_en-video/R@10": 0.3, "retrieval/text.average_but_en-video/R@10/low": 0.21,
         "retrieval/text.average_but_en-video/R@10/high": 0.37, "retrieval/text.average_but_en-video/gallery": 200.0,
         "retrieval/text.average_but_en-video/tied": 0.0, "retrieval/video-text/gallery": 0.0,
+        "retrieval/captions-video/R@1": 0.25, "retrieval/captions-video/R@10": 0.75,
+        "retrieval/captions-video/MedR": 100.5, "retrieval/captions-video/queries": 59800.0,
+        "retrieval/captions-video/gallery": 2990.0, "retrieval/captions-video/coverage": 1.0,
+        "retrieval/captions-video/tied": 0.0,
         "correspondence/accuracy": 0.9,
         "localization/pointing": 0.8, "localization/center/pointing": 0.3, "localization/frames": 9.0,
         "localization/clips": 3.0, "localization/coverage": 0.5, "localization/moving/cIoU@fixed": 0.2,
@@ -153,7 +165,7 @@ def test_tables() -> None:
     for part in (
         "0.40-0.60",
         "(0.05)",
-        "200 in 200, 95%",
+        "\n200, 95%",
         "de",
         "average but en",
         "0.21-0.37",
@@ -163,6 +175,7 @@ def test_tables() -> None:
         "210 recordings",
         "3 recordings, 50%",
         "5.0%",
+        "59800 in 2990, 100%",
     ):
         assert part in text
     assert max(len(line) for line in text.splitlines()) <= 80
