@@ -8,7 +8,6 @@ from itertools import islice
 import torch
 
 from mmssl.applications.model import Model
-from mmssl.batch import Batch
 from mmssl.data.clips import Clips
 from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
@@ -19,7 +18,7 @@ from mmssl.evaluate.captioning import Captioner, Captioning
 from mmssl.evaluate.correspondence import PairGatherer
 from mmssl.evaluate.evidence import Evidence
 from mmssl.evaluate.further import Further
-from mmssl.evaluate.held_out import Gatherer, asked_for, look, middle
+from mmssl.evaluate.held_out import Gatherer, Progress, asked_for, look, middle
 from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.evaluate.synchrony import SYNCHRONY
@@ -58,17 +57,6 @@ class Measured:
     truth: GroundTruth | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     unreadable: Mapping[str, tuple[Fault, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Progress:
-    """Says which share of the recordings was looked at."""
-
-    watch: Callable[[float], None]
-    recordings: int
-
-    def add(self, batch: Batch) -> None:
-        self.watch((int(batch.index[-1]) + 1) / self.recordings)
 
 
 @torch.no_grad()
@@ -131,7 +119,7 @@ def measure(
     asked = asked_for(opened, limit)
     if gatherers:
         if watch is not None:
-            gatherers.append(_Progress(watch, asked))
+            gatherers.append(Progress(watch, asked))
         look(gatherers, objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     numbers: dict[str, float] = {}
     held = None if vectors is None else vectors.held(asked)

@@ -75,7 +75,9 @@ def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) 
     if spoken:
         console.print(_languages(spoken))
     looked_at, left_out = (int(groups[""][name].value) for name in ("recordings", "left-out"))
-    console.print(f"below each pair: gallery, share of {looked_at} recordings{'; text is one caption of each' * bool(every)}")
+    console.print(
+        f"below each pair: gallery, share of {looked_at} recordings{'; text is one caption of each' * bool(every)}"
+    )
     if left_out:
         console.print(f"{left_out} left out: they cannot be read, or are shorter than the clips of the run")
     console.print("equal scores count as the mean over their orders, equal captions as right answers")
@@ -129,6 +131,8 @@ def _print_localization(groups: Mapping[str, Mapping[str, Row]], console: Consol
         frames = str(int(found["frames"].value)) if "frames" in found else ""
         table.add_row(name or "the model", *(_cell(found.get(m), chance=False) for m in LOCALIZATION), frames)
     console.print(table)
+    console.print("without the sound: center, constant (no answer), salient (catches the eye), moving")
+    console.print("the model with other sounds: other-sound, silence, noise; by what sounds: small to huge")
     console.print(_listed("sounds that nothing in view makes", rest.items()))
 
 

@@ -1,7 +1,7 @@
 """Held-out clips on their way to an objective: one window in the middle of each recording, in their order."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -21,6 +21,23 @@ class Gatherer(Protocol):
     def add(self, batch: Batch) -> None:
         """Look at a batch, on the objective's device."""
         ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Says which share of the recordings was looked at.
+
+    Attributes:
+        watch: called with it, 0 to 1.
+        recordings: that will be.
+    """
+
+    watch: Callable[[float], None]
+    recordings: int
+
+    def add(self, batch: Batch) -> None:
+        """Tell it."""
+        self.watch((int(batch.index[-1]) + 1) / self.recordings)
 
 
 def require(objective: Objective, clips: Clips, modalities: tuple[Modality, ...], what: str) -> None:
