@@ -1,7 +1,7 @@
 """Every recipe at its own size through the real loop: whether its loss falls, clips a second, memory.
 
 python -m benchmarks.paper_sizes --workers 14                         on a GPU; some ten minutes
-python -m benchmarks.paper_sizes --steps 1 --batch-size 2 --films 40 --out FILE       on the processor: that it runs
+python -m benchmarks.paper_sizes --steps 1 --batch-size 4 --films 40 --out FILE       on the processor: that it runs
 
 The films are a few of the synthetic world, seen again and again, so a falling loss says that networks of this size
 train as they are set, and nothing about what they learn. Weights begin random where a recipe would ask a hub for them.
@@ -37,13 +37,15 @@ SHORT = World()
 LONG = World(seconds=10.5)
 ACTIONS = World(seconds=10.5, difficulty=actions())
 
-# What a recipe needs that is not at hand here: so many recordings as it has clusters, a trained run, words of a hub.
+# What a recipe needs that is not at hand here: as many recordings as it has clusters, a trained run, words of a hub;
+# and a batch of so many clips of each film.
 FEW = {"clusters": 32, "dims": 32}
 BERT = "{bert}"
 INSTEAD: dict[str, dict[str, Argument]] = {
     "cdc": {**FEW},
     "info_nce_video_text_audio": {"text": BERT},
     "lit": {"letters": "uu"},
+    "max_margin": {"clips": 4},
     "mdc": {**FEW},
     "mmp": {"text": BERT},
     "sdc": {**FEW},

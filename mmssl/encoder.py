@@ -5,6 +5,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from mmssl.batch import Modality
+from mmssl.errors import UsageError
 
 
 class Encoder(nn.Module):
@@ -35,7 +36,13 @@ class Encoder(nn.Module):
         return _in_lists(self)
 
     def pool(self, grid: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`[B, *grid, D]` to `[B, D]`: the mean over the places that hold something."""
+        """`[B, *grid, D]` to `[B, D]`: the mean over the places that hold something.
+
+        Raises:
+            UsageError: there is no grid.
+        """
+        if grid.ndim < 3:
+            raise UsageError(f"a map is [B, *grid, D], not {list(grid.shape)}; one vector a clip is [B, 1, ..., 1, D]")
         places = grid.flatten(1, -2)
         if mask is None:
             return places.mean(1)

@@ -18,7 +18,8 @@ class Objective(nn.Module):
 
     Attributes:
         encoders: modality to `Encoder`.
-        heads: modality to a map of features into the shared space, applied at each place: `[..., D]` to `[..., E]`.
+        heads: modality to a map of features into the shared space, applied at each place: `[..., D]` to `[..., E]`; the
+            features of a modality without one are in it already.
         refresh_every: steps between two calls of `refresh`, or None.
         synchronous: whether it learns from picture and sound of the same instant, so that a decoder that shifts one of
             them is refused.
@@ -35,6 +36,12 @@ class Objective(nn.Module):
 
     def __init__(self, encoders: dict[Modality, Encoder], heads: dict[Modality, nn.Module]) -> None:
         super().__init__()
+        for modality, encoder in encoders.items():
+            kind = type(encoder).__name__
+            if not isinstance(encoder, Encoder):
+                raise UsageError(f"the encoder of {modality} is a {kind}; make it a class of mmssl.encoder.Encoder")
+            if getattr(encoder, "modality", modality) != modality:
+                raise UsageError(f"the encoder of {modality} is a {kind}, which reads {encoder.modality}")
         self.encoders, self.heads = nn.ModuleDict(dict(encoders.items())), nn.ModuleDict(dict(heads.items()))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
@@ -59,12 +66,16 @@ class Objective(nn.Module):
         """The encoder's map `[B, *grid, D]`, before the head, with its mask; of the first caption for text."""
         encoder, inputs = self.encoders[modality], getattr(batch, modality)
         inputs = inputs[:, 0] if modality == "text" else inputs
-        return encoder(inputs), encoder.mask(inputs)  # type: ignore[operator]
+        grid: Tensor = encoder(inputs)
+        if grid.ndim < 3 or grid.shape[-1] != encoder.dim:
+            wanted = f"[B, *grid, D] with its dim, {encoder.dim}, last; one vector a clip is [B, 1, ..., 1, D]"
+            raise UsageError(f"{type(encoder).__name__} gave {list(grid.shape)}; an encoder gives {wanted}")
+        return grid, encoder.mask(inputs)  # type: ignore[operator]
 
     def features(self, batch: Batch, modality: Modality) -> tuple[Tensor, Tensor | None]:
         """The map in the shared space `[B, *grid, E]`, not normalized, with its mask."""
         grid, mask = self.encoded(batch, modality)
-        return self.heads[modality](grid), mask
+        return self.heads[modality](grid) if modality in self.heads else grid, mask
 
     def embed(self, batch: Batch) -> dict[Modality, Tensor]:
         """One unit vector a clip, `[B, E]`, for each modality that both the batch and this objective have."""

@@ -28,6 +28,7 @@ class Optimization:
 
     lr: float = 1e-3
     warmup: int = 0  # steps
+    betas: tuple[float, float] = (0.9, 0.999)  # decay of AdamW's two averages
     weight_decay: float = 0.05  # never on norms, biases and temperatures
     clip_norm: float = 1.0  # of the gradient; 0 leaves it alone
     accumulate: int = 1  # batches of gradient a step, each with its own negatives
@@ -41,6 +42,7 @@ class Optimization:
             _demand(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be above 0")
         for name in ("warmup", "weight_decay", "clip_norm", "chunk"):
             _demand(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be below 0")
+        _demand(all(0 <= beta < 1 for beta in self.betas), f"betas are {self.betas}; each is at least 0 and below 1")
         _demand(0 <= self.ema < 1, f"ema is {self.ema}; it must be at least 0 and below 1")
         _demand(self.precision in ("fp32", "bf16", "auto"), f"precision is {self.precision!r}; give fp32, bf16 or auto")
 

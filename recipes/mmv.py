@@ -1,6 +1,6 @@
 """MMV on HowTo100M: sight and sound in a fine space, from which a coarse one follows that words share.
 
-mmssl train recipes/mmv.py --data howto.jsonl --held-out "msrvtt/test-*.tar" --out runs/mmv
+mmssl train recipes/mmv.py --data howto.jsonl --out runs/mmv
 
 Alayrac et al. 2020. The paper's: S3D-G over 32 frames of 200 pixels at 10 a second, log-mel of 80 bins, word vectors
 with a linear layer and a maximum, sight and sound weighed 10 to 1, Adam with a warm-up and a cosine at 2e-3. Ours: a

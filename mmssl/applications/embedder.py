@@ -1,5 +1,6 @@
 """What a trained run makes of words, sounds, films and pictures: unit vectors of one space."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from mmssl.applications.inputs import Array, audio_batch, image_batch, text_batch, video_batch
+from mmssl.applications.inputs import Array, audio_batch, image_batch, one_file, text_batch, video_batch
 from mmssl.applications.windows import read_windows, recorded, window_starts
 from mmssl.batch import Batch, Modality
 from mmssl.data.clip import ClipFormat
-from mmssl.data.decode.reader import Reader, Source
-from mmssl.errors import UsageError
+from mmssl.data.decode.reader import Media, Reader, Source
+from mmssl.errors import Fault, MediaError, UsageError
 from mmssl.modules.fingerprint import fingerprint
 from mmssl.objective import Objective
 from mmssl.run import Run
@@ -76,6 +77,9 @@ class Embedder:
     ) -> Tensor:
         """Unit vectors `[n, E]` on the CPU, of one thing: a row a text, or a window of a film or a sound.
 
+        Of many recordings: `Model.embed_archive`. Of clips that are in memory already, B at once on the model's device:
+        `model.objective.embed(Batch(video=pixels, audio=samples))`, unit vectors `[B, E]` of each modality.
+
         Args:
             text: one or several.
             video: a file, in windows, or frames `[T, H, W, 3]` uint8, which are one clip.
@@ -92,7 +96,6 @@ class Embedder:
         names = [name for name, value in given.items() if value is not None]
         if len(names) != 1:
             raise UsageError(f"embed takes one of text, video, audio and image, not {' and '.join(names) or 'none'}")
-        stride = self.format.seconds / 2 if stride is None else stride
         if text is not None:
             self.require("text")
             return self._embed(text_batch([text] if isinstance(text, str) else list(text), self.format))["text"]
@@ -100,15 +103,15 @@ class Embedder:
             self.require("video")
             return self._embed(image_batch(image, self.format))["video"]
         if isinstance(video, str | Path):
-            return self.embed_windows(video, stride, ("video",))[1]["video"]
+            return self.embed_windows(one_file(video), stride, ("video",))[1]["video"]
         if isinstance(audio, str | Path):
-            return self.embed_windows(audio, stride, ("audio",))[1]["audio"]
+            return self.embed_windows(one_file(audio), stride, ("audio",))[1]["audio"]
         if video is not None:
             self.require("video")
             return self._embed(video_batch(video, self.format))["video"]
         assert audio is not None
         self.require("audio")
-        return self._embed(audio_batch(audio, self.format, sample_rate, stride))["audio"]
+        return self._embed(audio_batch(audio, self.format, sample_rate, self._stride(stride)))["audio"]
 
     def embed_windows(
         self,
@@ -135,17 +138,35 @@ class Embedder:
         """
         source = str(source) if isinstance(source, Path) else source
         name = name or (source if isinstance(source, str) else "the recording")
+        with self.reader.open(source, name) as media:
+            return self.windows(media, name, (0.0, math.inf), stride, modalities)
+
+    def windows(
+        self,
+        media: Media,
+        name: str,
+        part: tuple[float, float],
+        stride: float | None = None,
+        modalities: Sequence[Modality] | None = None,
+    ) -> tuple[NDArray[np.float64], dict[Modality, Tensor]]:
+        """The same of the seconds [begin, end) of an open recording; all else as of `embed_windows`."""
+        stride = self._stride(stride)
+        self.require(*modalities or ())
+        begin, end = part[0], min(part[1], media.info.duration)
+        if end <= begin:
+            raise MediaError(name, Fault.TOO_SHORT, f"it lasts {end:.2f} s, its part starts at {begin:.2f} s")
+        asked = self.modalities if modalities is None else modalities
+        wanted = recorded(media, name, asked, modalities is not None)
+        starts = window_starts(begin, end, self.format.seconds, stride)
+        parts = [self._embed(batch) for batch in read_windows(media, starts, self.format, wanted)]
+        ends = np.minimum(starts + self.format.seconds, end)
+        return np.stack([starts, ends], axis=1), {m: torch.cat([part[m] for part in parts]) for m in wanted}
+
+    def _stride(self, stride: float | None) -> float:
         stride = self.format.seconds / 2 if stride is None else stride
         if not stride > 0:
             raise UsageError(f"stride is {stride}; give seconds above 0")
-        with self.reader.open(source, name) as media:
-            self.require(*modalities or ())
-            asked = self.modalities if modalities is None else modalities
-            wanted = recorded(media, name, asked, modalities is not None)
-            starts = window_starts(0.0, media.info.duration, self.format.seconds, stride)
-            parts = [self._embed(batch) for batch in read_windows(media, starts, self.format, wanted)]
-            ends = np.minimum(starts + self.format.seconds, media.info.duration)
-        return np.stack([starts, ends], axis=1), {m: torch.cat([part[m] for part in parts]) for m in wanted}
+        return stride
 
     def query(
         self,

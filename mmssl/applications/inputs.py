@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional
 
+from mmssl.applications.windows import window_starts
 from mmssl.batch import Batch
 from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.access import checked
@@ -22,6 +23,18 @@ Array = NDArray[np.generic] | Tensor
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 PIXELS = 100_000_000  # of one picture; the largest sensors of phones have more, and 0.3 GB is enough for a question
 LARGEST = 1 << 29  # bytes of its file
+LOUDEST = 16.0  # what a lossy decoder or a mix overshoots is far below, what counts in bits is far above
+
+
+def one_file(path: str | Path) -> str | Path:
+    """The same.
+
+    Raises:
+        UsageError: it is a folder.
+    """
+    if Path(path).is_dir():
+        raise UsageError(f"{path} is a folder; give one file, or ask embed_archive for all that is in it")
+    return path
 
 
 def text_batch(texts: Sequence[str], format: ClipFormat) -> Batch:
@@ -102,23 +115,31 @@ def audio_batch(audio: Array, format: ClipFormat, sample_rate: int | None, strid
         audio: the samples.
         format: of the model.
         sample_rate: of the samples; the model's own when None.
-        stride: seconds between windows.
+        stride: seconds between windows; the last one ends with the sound, as that of a file does.
 
     Raises:
         UsageError: it is no such array.
     """
-    samples = np.asarray(audio, dtype=np.float32)
-    if samples.ndim == 2:
-        samples = samples.mean(1)
-    if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
-        raise UsageError("audio as an array is [samples] or [samples, channels], finite, in [-1, 1]")
+    given = np.asarray(audio)
+    expected = "audio as an array is [samples] or [samples, channels], finite floating point in [-1, 1]"
+    if given.ndim not in (1, 2) or not given.size:
+        raise UsageError(f"{expected}, not {list(given.shape)}")
+    if given.ndim == 2 and given.shape[1] > given.shape[0]:
+        raise UsageError(f"{expected}, not {list(given.shape)}; of [channels, samples] give the transpose")
+    if not np.issubdtype(given.dtype, np.floating):
+        raise UsageError(f"{expected}, not {given.dtype}; divide 16-bit samples by 32768")
+    samples = given.astype(np.float32)
+    if not np.isfinite(samples).all() or np.abs(samples).max() > LOUDEST:
+        raise UsageError(f"{expected}, not {samples.min():g} to {samples.max():g}; divide 16-bit samples by 32768")
+    samples = samples.mean(1) if samples.ndim == 2 else samples
     if sample_rate is not None and sample_rate != format.sample_rate:
         import soxr
 
         samples = soxr.resample(samples, sample_rate, format.sample_rate)
-    room = max(format.samples - len(samples), 0)
-    windows = torch.from_numpy(np.pad(samples, (0, room))).unfold(0, format.samples, round(stride * format.sample_rate))
-    return Batch(audio=windows.contiguous())
+    seconds = len(samples) / format.sample_rate
+    first = np.round(window_starts(0.0, seconds, format.seconds, stride) * format.sample_rate).astype(int)
+    padded = np.pad(samples, (0, max(first[-1] + format.samples - len(samples), 0)))
+    return Batch(audio=torch.from_numpy(np.stack([padded[start : start + format.samples] for start in first])))
 
 
 def _uint8(array: Array, axes: int, name: str) -> NDArray[np.uint8]:

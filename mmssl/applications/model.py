@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from mmssl.applications.align import Aligned, Aligner
+from mmssl.applications.archive import Part, of_each
 from mmssl.applications.calibration import read_calibration
 from mmssl.applications.embedder import Embedder
 from mmssl.applications.inputs import Array
@@ -18,8 +20,8 @@ from mmssl.applications.localize import Localizer, Located, Threshold, Watch
 from mmssl.applications.moments import Hit
 from mmssl.applications.search import open_indexes, search
 from mmssl.applications.sync import Synced, Syncer
-from mmssl.applications.sync_archive import sync_archive
 from mmssl.batch import Modality
+from mmssl.data.decode.reader import Media
 from mmssl.data.sources import open_recordings
 from mmssl.errors import MediaError
 from mmssl.run import Run
@@ -54,11 +56,39 @@ class Model(Embedder):
         super().__init__(run, device)
         self.folder = folder
 
+    def embed_archive(
+        self,
+        source: str | Path | Sequence[str],
+        stride: float | None = None,
+        modalities: Sequence[Modality] | None = None,
+    ) -> Iterator[tuple[str, dict[Modality, Tensor] | MediaError]]:
+        """Unit vectors of each recording of a source, with its name; one that cannot be read gives its error.
+
+        `{name: rows["video"].mean(0) for name, rows in model.embed_archive("my/clips") if isinstance(rows, dict)}`
+
+        Args:
+            source: as for `open_recordings`: a folder, a glob, a manifest, shards, or several of these.
+            stride: seconds between windows; half a window when None.
+            modalities: video, audio or both, which each recording must have; None takes those that it has.
+
+        Yields:
+            Path, or key in a shard, and `[n, E]` on the CPU of each modality, a row a window.
+
+        Raises:
+            UsageError: the model has no encoder of a modality, or there are no such recordings.
+        """
+        self.require(*modalities or ())
+
+        def look(media: Media, name: str, part: Part) -> dict[Modality, Tensor]:
+            return self.windows(media, name, part, stride, modalities)[1]
+
+        return of_each(open_recordings(str(source) if isinstance(source, Path) else source), self.reader, look)
+
     def search(
         self,
         index: str | Path | Sequence[str | Path],
-        *,
         text: str | None = None,
+        *,
         video: str | Path | Array | None = None,
         audio: str | Path | Array | None = None,
         image: str | Path | Image.Image | Array | None = None,
@@ -171,7 +201,8 @@ class Model(Embedder):
         Raises:
             UsageError: the model cannot tell offsets, or there are no such recordings.
         """
-        return sync_archive(self._syncer(reach), open_recordings(source))
+        syncer = self._syncer(reach)
+        return of_each(open_recordings(source), syncer.reader, syncer.synced)
 
     def _syncer(self, reach: float) -> Syncer:
         self.require("video", "audio")

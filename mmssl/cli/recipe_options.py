@@ -136,10 +136,16 @@ def parse_options(page: Page, words: Sequence[str], others: Sequence[str]) -> di
         others: the command's own options, which a misspelling may have meant.
 
     Raises:
-        UsageError: an option that is not there, has no value, or one of another type.
+        UsageError: an option that is not there, has no value, or one of another type; an argument that must be
+            given and is called as an option of the command.
     """
     known: dict[str, tuple[Option, bool | None]] = {}
     for option in page.options:
+        if option.required and option.flag in others:
+            raise UsageError(
+                f"{page.path}: argument {option.name} can never be given, as {option.flag} is an option of the command "
+                "itself; give it another name"
+            )
         known[option.flag] = (option, True if option.kind is bool else None)
         if option.kind is bool:
             known["--no-" + option.flag[2:]] = (option, False)

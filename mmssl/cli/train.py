@@ -22,6 +22,9 @@ def train(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make; default runs/NAME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
+    begin_with: Annotated[
+        Path | None, typer.Option(help="Run folder of the same model, whose newest weights this run begins with.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Build all, run two steps, print sizes.")] = False,
     workers: Annotated[
@@ -35,6 +38,9 @@ def train(
 ) -> None:
     """Train a model with a recipe; each argument of the recipe is an option after its name.
 
+    A recipe is a Python page, ours or yours, whose function `recipe` returns a `mmssl.run.Run`; CONTRIBUTING.md shows
+    one.
+
     SIGINT (Ctrl-C), SIGTERM and SIGUSR1 end the step, save, and exit; --resume goes on bit for bit. Several processes:
     `torchrun --nproc-per-node 8 --no-python mmssl train RECIPE ...`.
 
@@ -42,6 +48,7 @@ def train(
         mmssl train recipes/quickstart.py --help
         mmssl train recipes/quickstart.py --out runs/first --steps 300
         mmssl train recipes/quickstart.py --out runs/first --resume
+        mmssl train recipes/quickstart.py --out runs/second --begin-with runs/first --lr 1e-3
     """
     if recipe is None:
         if help_:
@@ -74,9 +81,9 @@ def train(
         workers = run.workers if workers is None else workers
         run = replace(run, workers=workers, shard=run.shard or shard, recompute=run.recompute or recompute)
         if dry_run:
-            rehearse(run, device)
+            rehearse(run, device, begin_with)
             return
-        train_run(run, folder, device=device, resume=resume, recipe=made_by)
+        train_run(run, folder, device=device, resume=resume, recipe=made_by, begin_with=begin_with)
     if first():
         print(f"{folder} is trained; next: {', or '.join(uses(folder, run.objective))}")
 

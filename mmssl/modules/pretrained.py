@@ -85,7 +85,12 @@ def read_weights(name: str | Path) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise UsageError(f"{name}: expected a table of tensors (a state_dict).")
+        parts = (
+            f"a table of {', '.join(map(str, list(content)[:4]))}" if isinstance(content, Mapping) else "other things"
+        )
+        raise UsageError(
+            f"{name}: expected a table of tensors (a state_dict), not {parts}; save the one you want alone."
+        )
     return {key.removeprefix("module."): value for key, value in content.items()}
 
 
@@ -109,10 +114,11 @@ def load_weights(
     extra = sorted(set(given) - set(own))
     other = [key for key in own if key in given and own[key].shape != given[key].shape]
     if missing or extra or other:
+        before = _before(list(own), given)
+        advice = f"save those without {before!r} before their names" if before else "give the file of this very model"
         raise UsageError(
             f"{name}: not the weights of this {type(module).__name__}: {len(missing)} tensors missing{_some(missing)}, "
-            f"{len(extra)} left over{_some(extra)}, {len(other)} of another shape{_some(other)}; give the file that "
-            "belongs to the model's name and width."
+            f"{len(extra)} left over{_some(extra)}, {len(other)} of another shape{_some(other)}; {advice}."
         )
     module.load_state_dict(given)
 
@@ -165,6 +171,12 @@ def first_line(error: BaseException) -> str:
     """The first line of its message, without the full stop."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _before(own: list[str], given: Mapping[str, Tensor]) -> str:
+    """What stands before all names of a module that was part of a larger one, such as "encoder_q."; "" for nothing."""
+    starts = [key.removesuffix(own[0]) for key in given if key.endswith(own[0])] if own else []
+    return next((start for start in starts if start and all(start + key in given for key in own)), "")
 
 
 def _some(keys: list[str]) -> str:

@@ -33,22 +33,25 @@ def write_card(folder: Path, run: Run, step: int, measured: tuple[int, Mapping[s
     arguments = json.dumps(content["arguments"], indent=1, default=str)
     clips = run.data
     when, numbers = measured
-    shown = table(numbers) if numbers else "None were measured; `mmssl evaluate` measures them."
+    averaged = " of the averaged weights" if run.optimization.ema else ""
+    shown = "None were measured; `mmssl evaluate` measures them."
+    if numbers:
+        shown = f"Measured after step {when}{averaged}.\n\n{table(numbers)}"
+    begun = f"Began with the weights of `{content['begin_with']}`.\n" if content.get("begin_with") else ""
     state = f" (commit {content['commit']})" if content["commit"] else ""
     page = f"""# {content["recipe"] or type(run.objective).__name__}
 
 {type(run.objective).__name__}: {objective}
 Trained for {step} of {run.steps} steps of {run.batch_size} clips, seed {run.seed}.
-Made by mmssl {content["versions"]["mmssl"]}{state}.
+{begun}Made by mmssl {content["versions"]["mmssl"]}{state}.
 
 ## Data
 `{clips.source}`: clips of {clips.seconds:g} s, {clips.frames} frames of {clips.pixels}x{clips.pixels} pixels,
-sound at {clips.sample_rate} Hz, {clips.captions} captions. Fingerprint `{content["data_fingerprint"]}`.
+sound at {clips.sample_rate} Hz, {clips.captions if clips.has_text else 0} captions.
+Fingerprint `{content["data_fingerprint"]}`.
 Recordings that could not be read are in `skipped.jsonl`.
 
 ## Numbers
-Measured after step {when}{" of the averaged weights" if run.optimization.ema else ""}.
-
 {shown}
 
 ## Parameters

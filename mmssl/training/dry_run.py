@@ -24,7 +24,7 @@ def _memory() -> str:
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB in this process"
 
 
-def dry_run(run: Run, device: str = "auto") -> None:
+def dry_run(run: Run, device: str = "auto", begin_with: Path | None = None) -> None:
     """Build everything, show what a batch and the model look like, train two steps, show the memory.
 
     Raises:
@@ -37,6 +37,6 @@ def dry_run(run: Run, device: str = "auto") -> None:
         for name, count in counts(run).items():
             print(f"{name:<14} {count:,} parameters")
     with TemporaryDirectory() as folder:
-        train(replace(run, steps=STEPS, evaluations={}), Path(folder) / "run", device=device)
+        train(replace(run, steps=STEPS, evaluations={}), Path(folder) / "run", device=device, begin_with=begin_with)
     if first():
         print(f"{'memory':<14} {_memory()}, batch of {run.batch_size}")

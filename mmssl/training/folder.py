@@ -1,6 +1,7 @@
 """The folder of a run: what is needed to rebuild the model years later.
 
 recipe.py  run.json  README.md  log.csv  metrics.jsonl  skipped.jsonl  tensorboard/  checkpoints/step-00001000/
+and the modules that the recipe imported from beside it, under their own names.
 """
 
 import json
@@ -22,6 +23,7 @@ from mmssl.distributed import world
 from mmssl.errors import CheckpointError, UsageError
 from mmssl.modules.pretrained import without_pretrained
 from mmssl.run import Optimization, Run
+from mmssl.training.beside import others
 from mmssl.training.checkpoint import Checkpoint, Checkpoints
 from mmssl.training.known import remember
 from mmssl.training.recipe import Argument, Recipe
@@ -29,6 +31,7 @@ from mmssl.training.state import load_weights
 from mmssl.training.versions import other_decoder
 
 FORMAT = 1
+PLACES = ("data", "held_out")  # arguments of a recipe that say where recordings are
 _log = logging.getLogger(__name__)
 
 
@@ -76,7 +79,9 @@ def read_run_json(folder: Path) -> dict[str, Any]:
     return content
 
 
-def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None, *, resume: bool) -> None:
+def start_folder(
+    folder: Path, run: Run, fingerprint: str, recipe: Recipe | None, begin_with: Path | None, *, resume: bool
+) -> None:
     """Make the folder of a new run, or check that the one there is of this run.
 
     Raises:
@@ -87,14 +92,19 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
         if not resume:
             raise UsageError(f"{folder}: holds a run already; go on with it by --resume, or give another --out")
         kept = read_run_json(folder)
-        # What an earlier version did not know of had, in effect, its default.
+        # What an earlier version did not know of had, in effect, its default. A tuple comes back from JSON as a list.
         kept["optimization"] = {**asdict(Optimization()), **kept.get("optimization", {})}
+        kept, wanted = (json.loads(json.dumps(content, default=str)) for content in (kept, wanted))
+        if kept.get("data_fingerprint") != fingerprint:
+            raise UsageError(
+                f"{folder}: was started on other recordings than those of {run.data.source}; give the same"
+            )
         for name, value in wanted.items():
             if kept.get(name) != value:
                 raise UsageError(f"{folder}: was started with {name} {kept.get(name)}, not {value}; it cannot go on so")
         return
     if recipe is not None:
-        write_atomically(folder / "recipe.py", recipe.path.read_bytes())
+        _keep(recipe, folder)
     if run.data.tokenizer is not None:
         run.data.tokenizer.save(folder)
     content = {
@@ -103,6 +113,7 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
         "arguments": {} if recipe is None else recipe.arguments,
         **wanted,
         "objective": type(run.objective).__name__,
+        "begin_with": None if begin_with is None else str(begin_with.absolute()),
         "processes": world(),
         "versions": {
             "mmssl": __version__,
@@ -116,6 +127,19 @@ def start_folder(folder: Path, run: Run, fingerprint: str, recipe: Recipe | None
     }
     # Last and at once: a folder without run.json is not a run yet, and starting again in it is right.
     write_atomically(folder / "run.json", json.dumps(content, indent=1, default=str) + "\n")
+
+
+def _keep(recipe: Recipe, folder: Path) -> None:
+    """The page, and where it finds them again what it imported from beside it."""
+    if "recipe" in recipe.beside:
+        raise UsageError(
+            f"{recipe.beside['recipe']}: a run folder has its own recipe.py; give this module another name"
+        )
+    write_atomically(folder / "recipe.py", recipe.path.read_bytes())
+    for file in recipe.beside.values():
+        copy = folder / file.relative_to(recipe.path.absolute().parent)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(copy, file.read_bytes())
 
 
 def kept_recipe(folder: Path) -> Recipe:
@@ -136,7 +160,7 @@ def resumed_recipe(folder: Path, page: Path, typed: Mapping[str, Argument]) -> R
     Args:
         folder: of the run.
         page: the recipe that was named.
-        typed: arguments that were given again.
+        typed: arguments that were given again; those that say where recordings are may be others, as data move.
 
     Raises:
         UsageError: one of them is not what the run was started with.
@@ -144,11 +168,16 @@ def resumed_recipe(folder: Path, page: Path, typed: Mapping[str, Argument]) -> R
     """
     kept = kept_recipe(folder)
     for name, value in typed.items():
-        if (was := kept.arguments.get(name)) != value:
-            raise UsageError(f"{folder}: was started with {name} {was}, not {value}; leave it out or change --out")
-    if page.read_bytes() != kept.path.read_bytes():
-        _log.warning("%s has changed since %s was started, which goes on with its own copy", page, folder)
-    return kept
+        if (was := kept.arguments.get(name)) != value and name not in PLACES:
+            raise UsageError(
+                f"{folder}: was started with {name} {was}, not {value}; leave it out, or begin another run with its "
+                f"weights by --out NEW --begin-with {folder}"
+            )
+    copies = {page: kept.path.read_bytes(), **{page.parent / name: text for name, text in others(kept.path).items()}}
+    for file, text in copies.items():
+        if file.is_file() and file.read_bytes() != text:
+            _log.warning("%s has changed since %s was started, which goes on with its own copy", file, folder)
+    return Recipe(kept.path, {**kept.arguments, **typed})
 
 
 @cache

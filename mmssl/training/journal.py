@@ -8,8 +8,9 @@ from typing import Self
 from mmssl.distributed import rank
 from mmssl.errors import CheckpointError, TrainingError
 from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.first_steps import FirstSteps
 from mmssl.training.logbook import Logbook
-from mmssl.training.measures import measures
+from mmssl.training.measures import headline
 from mmssl.training.progress import Progress
 from mmssl.training.readings import LIMIT, WINDOW, Reading
 from mmssl.training.state import State
@@ -25,10 +26,11 @@ class Journal:
         folder: the run folder.
         start: steps that are done.
         steps: of the whole run.
+        first: what watches the first steps.
     """
 
-    def __init__(self, folder: Path, start: int, steps: int) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, start: int, steps: int, first: FirstSteps) -> None:
+        self.folder, self._first = folder, first
         self._stack = ExitStack()
         self._failures = 0
         self._unwritten = False
@@ -52,12 +54,14 @@ class Journal:
     def pace(self, step: int, numbers: Mapping[str, float]) -> None:
         """What is known at once about a step, until its loss arrives."""
         self._pace[step] = numbers
+        for note in self._first.notes(step):
+            self.say(note)
 
     def reading(self, reading: Reading | None) -> None:
         """The loss of a step has arrived.
 
         Raises:
-            TrainingError: too many steps of late had to be left out.
+            TrainingError: too many steps of late had to be left out, or the first teach nothing.
         """
         if reading is None:
             return
@@ -67,6 +71,7 @@ class Journal:
             self._left_out(reading)
         elif rank() == 0:
             self._progress.step(reading.step, numbers)
+        self._first.reading(reading)
 
     def _left_out(self, reading: Reading) -> None:
         found = f"step {reading.step}: {reading.fault}"
@@ -84,9 +89,7 @@ class Journal:
         if rank() == 0 and numbers:
             self.measured = (step, numbers)
             self.write(lambda: self._logbook.evaluation(step, numbers))
-            found = measures(numbers)
-            shown = [measure for measure in found if measure.chance is not None] or found
-            self.say(f"step {step}  " + "  ".join(str(measure) for measure in shown[:SHOWN]))
+            self.say(f"step {step}  " + "  ".join(str(measure) for measure in headline(numbers, SHOWN)))
 
     def save(self, checkpoints: Checkpoints, step: int, state: State, facts: Mapping[str, object], last: bool) -> None:
         """Save a checkpoint; one that fails is told, as the next may work.

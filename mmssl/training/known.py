@@ -1,4 +1,4 @@
-"""Runs that this user has opened before, by the hash of recipe and arguments.
+"""Runs that this user has opened before, by the hash of recipe, modules beside it and arguments.
 
 A run folder's recipe is a program that is run when the folder is loaded. Who names a folder trusts it; an index, which
 may come from anybody, names one as well, and that is not enough.
@@ -10,11 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmssl.data.cache import cache_folder
+from mmssl.training.beside import others
 from mmssl.training.recipe import Recipe
 
 
 def _mark(recipe: Recipe) -> Path:
     told = recipe.path.read_bytes() + b"\0" + json.dumps(recipe.arguments, sort_keys=True).encode()
+    for name, text in others(recipe.path).items():
+        told += f"\0{name}\0{len(text)}\0".encode("utf-8", "surrogateescape") + text
     return cache_folder() / "recipes" / hashlib.sha256(told).hexdigest()
 
 

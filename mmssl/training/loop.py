@@ -31,7 +31,13 @@ from mmssl.training.signals import Signals
 
 
 def train(
-    run: Run, folder: Path, *, device: str = "auto", resume: bool = False, recipe: Recipe | None = None
+    run: Run,
+    folder: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    recipe: Recipe | None = None,
+    begin_with: Path | None = None,
 ) -> dict[str, float]:
     """Train to the end, or to a signal.
 
@@ -41,20 +47,22 @@ def train(
         device: auto, cpu, cuda or cuda:1.
         resume: go on from the newest checkpoint that can be read, or begin where there is none.
         recipe: where the run came from, kept in the folder so that `load_run` can rebuild it.
+        begin_with: folder of a run of the same model, whose newest weights this one begins with.
 
     Returns:
         The numbers of the last evaluation.
 
     Raises:
         UsageError: the folder holds another run, the device is not there, the batch cannot be divided.
-        TrainingError: 10 losses of 100 are not finite, too many recordings cannot be read, or the GPU's memory is full.
+        TrainingError: 10 losses of 100 are not finite, the first steps have no gradient, too many recordings cannot be
+            read, or the GPU's memory is full.
         CheckpointError: checkpoints cannot be read, or three in a row cannot be written.
         SystemExit: with 130, 143 or 138, after SIGINT, SIGTERM or SIGUSR1 and a checkpoint.
     """
     place = find_device(device)
     with processes(place), _memory_named(run):
-        session = open_session(run, folder, place, recipe, resume=resume)
-        with Journal(folder, session.begin.step, run.steps) as journal:
+        session = open_session(run, folder, place, recipe, begin_with, resume=resume)
+        with Journal(folder, session.begin.step, run.steps, session.first) as journal:
             for note in session.begin.notes:
                 journal.say(note)
             done, signal = _steps(session, journal)
@@ -105,6 +113,7 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
                     (loss / plan.accumulate).backward()
                 readings.add(batch.keys, loss, terms)
             done = step + 1
+            session.first.unreached(objective, done)
             finite, earlier = readings.push(done, clip_gradient(weights, plan.clip_norm or math.inf))
             journal.reading(earlier)
             guard.step(finite)

@@ -27,6 +27,15 @@ def measures(numbers: Mapping[str, float]) -> list[Measure]:
     return [Measure(name, numbers[name], *(numbers.get(f"{name}/{part}") for part in _PARTS)) for name in own]
 
 
+def headline(numbers: Mapping[str, float], count: int) -> list[Measure]:
+    """About `count` of them for a line, of each evaluation the first, rather those beside chance."""
+    of: dict[str, list[Measure]] = {}
+    for measure in measures(numbers):
+        of.setdefault(measure.name.partition("/")[0], []).append(measure)
+    each = max(count // max(len(of), 1), 1)
+    return [m for found in of.values() for m in ([m for m in found if m.chance is not None] or found)[:each]]
+
+
 def table(numbers: Mapping[str, float]) -> str:
     """As Markdown."""
     rows = ["| measure | value | 95 % interval | chance |", "|---|---|---|---|"]

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from mmssl.errors import UsageError
 from mmssl.run import Optimization
 
 # What timm, open_clip, transformers and this project call a learned place or a token of its own: no matrix, though 2-D.
@@ -28,9 +29,15 @@ def undecayed(objective: nn.Module) -> set[str]:
 
 
 def make_optimizer(objective: nn.Module, optimization: Optimization) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization") over what is trained."""
+    """AdamW (Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization") over what is trained.
+
+    Raises:
+        UsageError: nothing is.
+    """
     without = undecayed(objective)
     parameters = trained(objective)
+    if not parameters:
+        raise UsageError(f"no parameter of {type(objective).__name__} has requires_grad, so nothing would be learnt")
     free = [p for n, p in parameters.items() if n in without]
     groups = [
         {"params": [p for n, p in parameters.items() if n not in without], "weight_decay": optimization.weight_decay},
@@ -39,7 +46,8 @@ def make_optimizer(objective: nn.Module, optimization: Optimization) -> torch.op
         {"params": [p for p in free if not p.ndim], "weight_decay": 0.0},
     ]
     # Fused, as only that one can leave a step out without the GPU being asked, see `guard.py`.
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=optimization.lr, fused=True)
+    used = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(used, lr=optimization.lr, betas=optimization.betas, fused=True)
 
 
 def names(objective: nn.Module, optimizer: torch.optim.Optimizer) -> dict[Tensor, str]:

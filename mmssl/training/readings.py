@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, distributed
 
 from mmssl.distributed import world
+from mmssl.errors import UsageError
 from mmssl.objective import Terms
 
 WINDOW, LIMIT = 100, 10  # so many of so many steps without a finite loss and gradient end a run
@@ -55,9 +56,16 @@ class Readings:
         self._parts: list[dict[str, Tensor]] = []
 
     def add(self, keys: tuple[str, ...], loss: Tensor, terms: Terms) -> None:
-        """Of one batch of the step that is going on."""
+        """Of one batch of the step that is going on.
+
+        Raises:
+            UsageError: one of the terms is no single number.
+        """
         self._keys += keys
-        parts = {"loss": loss, **terms}
+        parts = {name: torch.as_tensor(value, device=loss.device) for name, value in {"loss": loss, **terms}.items()}
+        for name, value in parts.items():
+            if value.numel() != 1:
+                raise UsageError(f"the objective's {name} is {list(value.shape)}; loss and terms are single numbers")
         self._parts.append({name: value.detach().float().reshape(()) for name, value in parts.items()})
 
     def push(self, step: int, norm: Tensor) -> tuple[Tensor, Reading | None]:

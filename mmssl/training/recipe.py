@@ -10,16 +10,24 @@ import torch
 
 from mmssl.errors import UsageError
 from mmssl.run import Run
+from mmssl.training.beside import SourceLoader, modules_beside
 
 Argument = bool | int | float | str
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The page and what its function is called with; the rest are its defaults."""
+    """The page and what its function is called with; the rest are its defaults.
+
+    Attributes:
+        path: of the page; it may import modules that lie beside it.
+        arguments: of its function.
+        beside: name to file of the modules that it imported from there; `build` finds them out.
+    """
 
     path: Path
     arguments: dict[str, Argument] = field(default_factory=dict)
+    beside: dict[str, Path] = field(default_factory=dict, compare=False)
 
     def build(self) -> Run:
         """The experiment, its weights drawn from the recipe's argument `seed` (0 where it has none).
@@ -28,15 +36,27 @@ class Recipe:
             UsageError: the page is not there, cannot be imported, has no function `recipe`, or that takes other
                 arguments or returns something else.
         """
-        spec = importlib.util.spec_from_file_location(f"recipe_{self.path.stem}", self.path)
-        if spec is None or spec.loader is None or not self.path.is_file():
+        if not self.path.is_file():
             raise UsageError(f"{self.path}: no Python file; give the path of a recipe")
+        with modules_beside(self.path.absolute().parent) as beside:
+            run = self._called()
+        self.beside.update(beside)
+        return run
+
+    def _called(self) -> Run:
+        name = f"recipe_{self.path.stem}"
+        spec = importlib.util.spec_from_loader(name, SourceLoader(name, str(self.path)))
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # where pickle and dataclasses look for what the page defines
+        sys.modules[name] = module  # where pickle and dataclasses look for what the page defines
         try:
             spec.loader.exec_module(module)
         except (SyntaxError, ImportError) as error:
-            raise UsageError(f"{self.path}: cannot be imported, {error}; mend it or install what it needs") from error
+            raise UsageError(
+                f"{self.path}: cannot be imported, {error}; mend it, install what it needs, or lay that beside it (a "
+                "folder needs an __init__.py)"
+            ) from error
         function = getattr(module, "recipe", None)
         if not callable(function):
             raise UsageError(f"{self.path}: has no function `recipe`; write one that returns a mmssl.run.Run")

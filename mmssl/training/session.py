@@ -18,13 +18,14 @@ from mmssl.data.clips import OpenClips
 from mmssl.data.loader import evaluation_batches, training_batches
 from mmssl.data.skipped import Skipped
 from mmssl.distributed import rank, world
-from mmssl.errors import CheckpointError, UsageError
+from mmssl.errors import CheckpointError, TrainingError, UsageError
 from mmssl.modules.cached_gradient import cache_gradient
 from mmssl.objective import Objective
 from mmssl.run import Run
 from mmssl.training.batch_norm import share_statistics
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.ema import Ema
+from mmssl.training.first_steps import FirstSteps
 from mmssl.training.folder import start_folder
 from mmssl.training.layout import lay_channels_last
 from mmssl.training.optimizer import make_optimizer
@@ -33,6 +34,7 @@ from mmssl.training.recipe import Recipe
 from mmssl.training.recompute import recompute
 from mmssl.training.sharding import shard
 from mmssl.training.state import State, gathered
+from mmssl.training.tower import begin_weights
 from mmssl.training.versions import other_decoder
 
 
@@ -59,6 +61,7 @@ class Session:
         model: the objective as it is trained, with gradients averaged over processes.
         whole: on process 0 an objective that is not divided, for evaluations; None where it is `run.objective`.
         begin: where the training begins.
+        first: what its first steps tell.
         facts: what a checkpoint says beside its tensors.
     """
 
@@ -71,6 +74,7 @@ class Session:
     checkpoints: Checkpoints
     skipped: Skipped
     begin: Begin
+    first: FirstSteps
     facts: dict[str, Any]
 
     def batches(self) -> Iterator[Batch]:
@@ -86,14 +90,25 @@ class Session:
             skipped=self.skipped,
             pin=self.device.type == "cuda",
         )
-        return (batch.to(self.device, non_blocking=True) for batch in stream)
+        return (self.first.look(batch).to(self.device, non_blocking=True) for batch in stream)
 
     def every_clip(self) -> Iterator[Batch]:
-        """All training clips in order, for `Objective.refresh`; each process sees them all."""
+        """All training clips in order, for `Objective.refresh`; each process sees them all.
+
+        Raises:
+            TrainingError: none of them can be read.
+        """
         stream = evaluation_batches(
             self.clips, self.run.batch_size // world(), workers=self.run.workers, skipped=self.skipped
         )
-        return (batch.to(self.device, non_blocking=True) for batch in stream)
+        none = True
+        for batch in stream:
+            none = False
+            yield batch.to(self.device, non_blocking=True)
+        if none:
+            first = next(iter(self.skipped.reasons.values()), None)
+            because = f", the first because {first[1]}" if first else ""
+            raise TrainingError(f"no clip can be read{because}; check the data with mmssl probe")
 
     def precision(self) -> AbstractContextManager[object]:
         """The number format of the forward pass."""
@@ -175,7 +190,9 @@ def _prepared(run: Run, device: torch.device) -> Objective | None:
     return whole
 
 
-def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | None, *, resume: bool) -> Session:
+def open_session(
+    run: Run, folder: Path, device: torch.device, recipe: Recipe | None, begin_with: Path | None, *, resume: bool
+) -> Session:
     """Put everything together; process 0 makes the run folder.
 
     Raises:
@@ -186,6 +203,7 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
         raise UsageError(f"batch_size is {run.batch_size}; it must be a multiple of the {world()} processes")
     clips, plan = (run.trained_on or run.data).open(), run.optimization
     fingerprint = clips.fingerprint()
+    begin_weights(run, folder, begin_with, resume=resume)
     objective = run.objective.to(device).train()
     cache_gradient(objective, plan.chunk)
     whole = _prepared(run, device)
@@ -194,7 +212,7 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
     except OSError as error:
         raise UsageError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
     if rank() == 0:
-        start_folder(folder, run, fingerprint, recipe, resume=resume)
+        start_folder(folder, run, fingerprint, recipe, begin_with, resume=resume)
     checkpoints = Checkpoints(folder / "checkpoints")
     state = State(objective, make_optimizer(objective, plan), Ema(objective, plan.ema))
     facts = {"data_fingerprint": fingerprint, "decoder": run.data.reader.versions(), **_surroundings(device)}
@@ -218,5 +236,6 @@ def open_session(run: Run, folder: Path, device: torch.device, recipe: Recipe | 
         checkpoints=checkpoints,
         skipped=skipped,
         begin=replace(begin, notes=(*emulated, *begin.notes)),
+        first=FirstSteps(run, begin.step),
         facts=facts,
     )

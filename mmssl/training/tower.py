@@ -1,4 +1,4 @@
-"""One encoder out of a run, for another run to begin with."""
+"""One encoder out of a run, or all of its weights, for another run to begin with."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ from mmssl.encoder import Encoder
 from mmssl.errors import UsageError
 from mmssl.modules.pretrained import load_weights, wanted
 from mmssl.modules.tower_policy import TowerPolicy
-from mmssl.training.folder import newest_checkpoint
+from mmssl.run import Run
+from mmssl.training.checkpoint import Checkpoints
+from mmssl.training.folder import newest_checkpoint, read_run_json, restore
 
 
 def begun(encoder: Encoder, policy: TowerPolicy, folder: str) -> Encoder:
@@ -33,3 +35,22 @@ def begun(encoder: Encoder, policy: TowerPolicy, folder: str) -> Encoder:
     own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     load_weights(encoder, own, f"{encoder.modality} of {folder}")
     return encoder
+
+
+def begin_weights(run: Run, folder: Path, begin_with: Path | None, *, resume: bool) -> None:
+    """Give a new training the weights of another run; one that goes on takes its own, once it has any.
+
+    Args:
+        run: that is trained.
+        folder: of it.
+        begin_with: the other run's folder; when it goes on, that which it was started with.
+        resume: whether it goes on.
+
+    Raises:
+        CheckpointError: as `restore`.
+    """
+    if resume and (folder / "run.json").exists():
+        started = read_run_json(folder).get("begin_with")
+        begin_with = Path(started) if started else None
+    if begin_with is not None and not (resume and Checkpoints(folder / "checkpoints").steps()):
+        restore(run, begin_with)

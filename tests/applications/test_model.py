@@ -1,13 +1,17 @@
 """What goes into a model and comes out, with a tiny one."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mmssl.applications.indexing import build_index
 from mmssl.applications.model import Model
 from mmssl.applications.windows import frame_times, read_windows, window_starts
 from mmssl.batch import Batch
@@ -80,8 +84,69 @@ def test_arrays(tiny_model: Model, make_film: Film) -> None:
     for wrong in (pixels.astype(np.float32), pixels[0]):
         with pytest.raises(UsageError, match="video as an array"):
             tiny_model.embed(video=wrong)
-    with pytest.raises(UsageError, match="audio as an array"):
-        tiny_model.embed(audio=np.array([np.nan], np.float32))
+    # As numpy and soundfile have it; torchaudio's is the transpose, whose mean over "channels" would be one sample.
+    silent: list[tuple[Any, str]] = [
+        (np.array([np.nan], np.float32), "nan"),
+        (torch.from_numpy(noise)[None], "transpose"),
+        (np.zeros((4, 16_000), np.float32), "transpose"),
+        ((noise * 32767).astype(np.int16), "divide"),
+        (noise * 32767, "divide"),
+        (np.zeros(0, np.float32), "not"),
+        (np.zeros((2, 2, 2), np.float32), "not"),
+    ]
+    for sound, told in silent:
+        with pytest.raises(UsageError, match=rf"audio as an array.*{told}"):
+            tiny_model.embed(audio=sound)
+    with pytest.raises(UsageError, match="stride is 0"):
+        tiny_model.embed(audio=noise, stride=0)
+
+
+def test_a_sound_in_memory_has_the_windows_of_its_file(tiny_model: Model, make_film: Film) -> None:
+    film = make_film(seconds=2.7)
+    with tiny_model.reader.open(str(film), "film") as media:
+        sound = media.sound(0.0, round(media.info.duration * 16_000), 16_000)
+    vectors = tiny_model.embed_windows(film, 1.0)[1]["audio"]
+    assert len(vectors) == 3
+    torch.testing.assert_close(tiny_model.embed(audio=sound, stride=1.0), vectors, atol=1e-3, rtol=1e-3)
+
+
+def test_an_archive(tiny_model: Model, make_film: Film, tmp_path: Path) -> None:
+    film = make_film(seconds=3.0)
+    folder = tmp_path / "films"
+    folder.mkdir()
+    shutil.copy(film, folder / "a.mp4")
+    (folder / "b.mp4").write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"is a folder; .*embed_archive"):
+        tiny_model.embed(video=folder)
+    found = dict(tiny_model.embed_archive(folder, stride=1.0))
+    assert list(found) == [str(folder / "a.mp4"), str(folder / "b.mp4")]
+    first, second = found.values()
+    assert isinstance(first, dict)
+    assert isinstance(second, MediaError)
+    torch.testing.assert_close(first, tiny_model.embed_windows(film, 1.0)[1])
+    # A row of a manifest may be a part of a film.
+    (tmp_path / "m.jsonl").write_text(json.dumps({"path": "films/a.mp4", "start": 1.0, "end": 2.0}))
+    ((_, part),) = tiny_model.embed_archive(str(tmp_path / "m.jsonl"), modalities=["video"])
+    assert isinstance(part, dict)
+    assert set(part) == {"video"}
+    torch.testing.assert_close(part["video"], first["video"][1:2])
+    with pytest.raises(UsageError, match="there is no"):
+        tiny_model.embed_archive(str(tmp_path / "gone"))
+
+
+def test_search_as_the_readme_writes_it(tiny_model: Model, make_film: Film, tmp_path: Path) -> None:
+    build_index(tiny_model, str(make_film(seconds=3.0)), str(tmp_path / "index"))
+    (hit, *_) = tiny_model.search(tmp_path / "index", "a dog barks")
+    assert [hit] == tiny_model.search([tmp_path / "index"], text="a dog barks", count=1)
+
+
+def test_clips_in_memory(tiny_model: Model) -> None:
+    """What the docstring of `embed` says."""
+    clips = Batch(video=torch.zeros(5, 2, 3, 32, 32, dtype=torch.uint8), audio=torch.zeros(5, 16_000))
+    assert {name: rows.shape for name, rows in tiny_model.objective.embed(clips).items()} == {
+        "video": (5, 16),
+        "audio": (5, 16),
+    }
 
 
 def test_a_picture_is_a_film_that_stands_still(tiny_model: Model, tmp_path: Path) -> None:

@@ -48,6 +48,12 @@ def test_parses_what_was_typed(path: Path) -> None:
     assert parse_options(page, ["--e"], []) == {"e": True}
 
 
+def test_an_argument_that_the_command_would_take(path: Path) -> None:
+    with pytest.raises(UsageError, match="argument a can never be given, as --a is an option of the command itself"):
+        parse_options(read_page(path), [], ["--out", "--a"])
+    assert parse_options(read_page(path), ["--a", "3"], ["--out", "--c-d"]) == {"a": 3}  # that one has a default
+
+
 def test_what_must_be_given_must_be(path: Path) -> None:
     with pytest.raises(UsageError, match="--a"):
         completed(read_page(path), {})

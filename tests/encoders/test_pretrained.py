@@ -193,6 +193,22 @@ def test_only_text_encoders_are_built(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("R10")
+def test_files_of_other_trainings_say_what_to_save(tmp_path: Path) -> None:
+    """As MoCo and DINO leave them, beside an optimizer and under a longer name."""
+    weights = timm.create_model("test_resnet", num_classes=0).state_dict()
+    torch.save({"state_dict": {f"module.encoder_q.{k}": v for k, v in weights.items()}}, tmp_path / "moco.pth")
+    with pytest.raises(UsageError, match=r"moco\.pth: .* save those without 'encoder_q\.' before their names"):
+        image_resnet("test_resnet", pretrained=tmp_path / "moco.pth")
+    torch.save({"student": weights, "teacher": weights, "epoch": 3}, tmp_path / "dino.pth")
+    with pytest.raises(
+        UsageError, match=r"dino\.pth: .* not a table of student, teacher, epoch; save the one you want"
+    ):
+        image_resnet("test_resnet", pretrained=tmp_path / "dino.pth")
+    torch.save({**weights, "more": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(UsageError, match=r"1 left over \(more\).*give the file of this very model"):
+        image_resnet("test_resnet", pretrained=tmp_path / "other.pth")
+
+
 def test_pickled_code_is_refused(tmp_path: Path) -> None:
     torch.save({"model": VideoViT(dim=24, depth=1, heads=2)}, tmp_path / "code.pth")
     with pytest.raises(UsageError, match="more than tensors"):

@@ -3,10 +3,13 @@
 import ast
 import io
 import json
+import os
 import pickle
+import py_compile
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,8 @@ from mmssl.modules.pretrained import read_weights
 from mmssl.modules.word_vectors import read_word_vectors
 from mmssl.training.checkpoint import Checkpoints
 from mmssl.training.folder import load_run
+from mmssl.training.known import is_known, remember
+from mmssl.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 Trap = Callable[[], str]
@@ -227,6 +232,40 @@ def test_an_index_does_not_choose_the_program(
     (tmp_path / "CANARY").unlink()
     (run / "recipe.py").write_text(f"{trap()}\n\n")
     assert CliRunner().invoke(app, ["search", str(tmp_path / "index"), "ball"]).exit_code == 2
+
+
+@pytest.mark.fault("X7")
+def test_what_is_read_is_what_runs(tmp_path: Path, trap: Trap) -> None:
+    """Python prefers compiled code in `__pycache__`; beside a harmless or known recipe it may be another program."""
+    for name, text in (("recipe", "import losses\n"), ("losses", "")):
+        page = tmp_path / f"{name}.py"
+        page.write_text(trap())
+        # Compiled with the hash of no source, and not to be checked against one.
+        py_compile.compile(str(page), doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+        page.write_text(text)
+    (tmp_path / "run.json").write_text(json.dumps({"format": 1, "arguments": {}}))
+    with pytest.raises(UsageError, match="no function `recipe`"):
+        load_run(tmp_path)
+
+
+@pytest.mark.fault("X7")
+def test_what_lies_beside_a_known_recipe_is_looked_at(tmp_path: Path, trap: Trap) -> None:
+    """A stranger's run folder with the recipe of a run that is known, and with a module of a name that it imports."""
+    run, other = tmp_path / "run", tmp_path / "other"
+    for folder in (run, other / "losses"):
+        folder.mkdir(parents=True)
+    (run / "recipe.py").write_text("import losses\n")
+    recipe = Recipe(run / "recipe.py")
+    remember(recipe)
+    (run / "losses.py").write_text(trap())
+    assert not is_known(recipe)
+    (run / "losses.py").unlink()
+    os.mkfifo(run / "endless.py")
+    (other / "losses" / "__init__.py").write_text(trap())
+    (run / "losses").symlink_to(other / "losses")
+    assert is_known(recipe)
+    with pytest.raises(UsageError, match="No module named 'losses'"):
+        recipe.build()
 
 
 @pytest.mark.fault("R9", "X10")

@@ -52,6 +52,7 @@ def test_the_card_says_what_the_model_is_and_how_good(build: Any, tmp_path: Path
     train(replace(recipe.build(), evaluations={"held-out": Retrieval()}), tmp_path, recipe=recipe)
     card = (tmp_path / "README.md").read_text()
     assert "| held-out/R@1 | 0.25 | 0.125 to 0.5 | 0.01 |" in card
+    assert "Measured after step 2.\n" in card
     for part in (
         "Agreement: Distance of sight and sound",
         str(recordings),

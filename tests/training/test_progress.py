@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mmssl.training.board import Board
-from mmssl.training.measures import measures, table
+from mmssl.training.measures import headline, measures, table
 from mmssl.training.progress import Pace, Progress
 from mmssl.training.readings import Readings
 
@@ -96,3 +96,12 @@ with Signals() as signals:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.returncode) == ("15\n", -signal.SIGUSR1)
+
+
+def test_the_line_of_an_evaluation_shows_each_of_them() -> None:
+    """One's own, which knows no chance, is not pushed out by a retrieval that does."""
+    ranks = {f"held-out/R@{n}{part}": 0.5 for n in range(9) for part in ("", "/chance")}
+    numbers = {"held-out/recordings": 7.0, **ranks, "mine/norm": 2.0, "mine/size": 3.0}
+    assert [m.name for m in headline(numbers, 4)] == ["held-out/R@0", "held-out/R@1", "mine/norm", "mine/size"]
+    assert [m.name for m in headline({"mine/norm": 2.0}, 4)] == ["mine/norm"]
+    assert headline({}, 4) == []

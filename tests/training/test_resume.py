@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from mmssl.errors import CheckpointError, UsageError
 from mmssl.objective import Objective
 from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
-from mmssl.training.folder import load_run
+from mmssl.training.folder import load_run, resumed_recipe
 from mmssl.training.loop import train
 from mmssl.training.recipe import Recipe
 
@@ -184,5 +185,65 @@ def test_refuses_other_data(build: Any, tmp_path: Path, recordings: Path) -> Non
     fewer.mkdir()
     for path in sorted(recordings.iterdir())[:6]:
         (fewer / path.name).symlink_to(path)
-    with pytest.raises(UsageError, match="data_fingerprint"):
+    with pytest.raises(UsageError, match=r"was started on other recordings than those of .*fewer"):
         train(build(steps=2, data=str(fewer)).build(), tmp_path / "run", resume=True)
+
+
+@pytest.mark.fault("R9")
+def test_recordings_may_have_moved(build: Any, page: Path, tmp_path: Path, recordings: Path) -> None:
+    """On another machine they are elsewhere; their names and sizes tell that they are the same."""
+    recipe: Recipe = build()
+    train(recipe.build(), tmp_path / "whole", recipe=recipe)
+    with pytest.raises(SomeError):
+        train(at_step(recipe.build(), 3, crash), tmp_path / "parts", recipe=recipe)
+    moved = shutil.copytree(recordings, tmp_path / "moved")
+    again = resumed_recipe(tmp_path / "parts", page, {"data": str(moved)})
+    train(again.build(), tmp_path / "parts", recipe=again, resume=True)
+    same(tmp_path / "whole", tmp_path / "parts")
+    with pytest.raises(UsageError, match=r"was started with lr None, not 0\.5"):
+        resumed_recipe(tmp_path / "parts", page, {"data": str(moved), "lr": 0.5})
+
+
+def test_pairs_of_numbers_are_still_the_same(build: Any, tmp_path: Path) -> None:
+    """JSON makes lists of them."""
+    run: Run = build(steps=2).build()
+    run.optimization = replace(run.optimization, betas=(0.9, 0.98))
+    train(run, tmp_path)
+    train(run, tmp_path, resume=True)
+    run.optimization = replace(run.optimization, betas=(0.9, 0.95))
+    with pytest.raises(UsageError, match=r"started with optimization .*0\.98"):
+        train(run, tmp_path, resume=True)
+
+
+def test_begins_with_the_weights_of_another_run(build: Any, tmp_path: Path) -> None:
+    first: Recipe = build(steps=2, seed=1)
+    train(first.build(), tmp_path / "first", recipe=first)
+    learnt = load_run(tmp_path / "first").objective.state_dict()
+    seen: list[dict[str, Tensor]] = []
+    longer: Recipe = build(lr=0.02, ema=0.9)
+
+    def begun(step: int) -> Run:
+        run = longer.build()
+        forward = run.objective.forward
+
+        def watched(batch: Any) -> Any:
+            seen.append({name: tensor.clone() for name, tensor in run.objective.state_dict().items()})
+            return forward(batch)
+
+        run.objective.forward = watched  # type: ignore[method-assign]
+        return at_step(run, step, crash) if step else run
+
+    # Killed before its first checkpoint, and resumed by a command that names no weights.
+    with pytest.raises(SomeError):
+        train(begun(1), tmp_path / "longer", recipe=longer, begin_with=tmp_path / "first")
+    train(begun(0), tmp_path / "longer", recipe=longer, resume=True)
+    for name, tensor in learnt.items():
+        assert torch.equal(seen[0][name], tensor), name
+        assert torch.equal(seen[1][name], tensor), name
+    assert not torch.equal(seen[2]["heads.audio.weight"], learnt["heads.audio.weight"])
+    # Once it has a checkpoint it needs the first run no more.
+    shutil.rmtree(tmp_path / "first")
+    train(longer.build(), tmp_path / "longer", recipe=longer, resume=True)
+    assert "Began with the weights of" in (tmp_path / "longer" / "README.md").read_text()
+    with pytest.raises(CheckpointError, match="no checkpoint yet"):
+        train(longer.build(), tmp_path / "other", recipe=longer, begin_with=tmp_path / "first")

@@ -27,6 +27,7 @@ def test_names_the_field_that_is_out_of_range(build: Any, wrong: dict[str, Any])
     "wrong",
     [
         {"lr": 0.0}, {"warmup": -1}, {"weight_decay": -0.1}, {"clip_norm": -1.0}, {"accumulate": 0}, {"ema": 1.0},
+        {"betas": (0.9, 1.0)},
         {"precision": "fp16"}, {"chunk": -1},
     ],
 )  # fmt: skip

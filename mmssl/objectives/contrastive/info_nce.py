@@ -71,7 +71,7 @@ class InfoNCE(Objective):
         UsageError: fewer than two encoders, a weight of a pair that does not exist, or dim 0 for encoders that differ.
 
     Example:
-        `InfoNCE(video=VideoResNet(18), audio=AudioResNet(18), dim=256, score=MaxOverPlaces())`
+        `InfoNCE(video=r2plus1d_18(), audio=AudioResNet(), dim=256, score=MaxOverPlaces())`
     """
 
     chunk: int | None = 0
