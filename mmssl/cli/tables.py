@@ -80,7 +80,7 @@ def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) 
     )
     if left_out:
         console.print(f"{left_out} left out: they cannot be read, or are shorter than the clips of the run")
-    console.print("equal scores count as the mean over their orders, equal captions as right answers")
+    console.print("equal scores count as the mean over their orders; equal captions are all right")
     if tied := [f"{name} {found['tied'].value:.1%}" for name, found in pairs.items() if found["tied"].value > 0.001]:
         console.print(f"queries whose right answer is tied with a wrong one: {', '.join(tied)}")
     console.print()
@@ -131,8 +131,8 @@ def _print_localization(groups: Mapping[str, Mapping[str, Row]], console: Consol
         frames = str(int(found["frames"].value)) if "frames" in found else ""
         table.add_row(name or "the model", *(_cell(found.get(m), chance=False) for m in LOCALIZATION), frames)
     console.print(table)
-    console.print("without the sound: center, constant (no answer), salient (catches the eye), moving")
-    console.print("the model with other sounds: other-sound, silence, noise; by what sounds: small to huge")
+    console.print("without the sound: center, constant, salient to the eye, moving")
+    console.print("with other sounds: other-sound, silence, noise; by what sounds: small to huge")
     console.print(_listed("sounds that nothing in view makes", rest.items()))
 
 

@@ -181,6 +181,7 @@ def test_tables() -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
     first = rows({"a": 1.0, "a/low": 0.5, "a/high": 2.0, "a/chance": 0.1, "clips": 8.0})
     assert [row.text() for row in first] == [("1.000", "0.500 to 2.000", "0.100"), ("8", "", "")]
+    assert [row.text()[0] for row in rows({"unlisted": 0.0, "coverage": 1.0})] == ["0", "1.000"]
     assert [shown(value) for value in (0.1234, 12.34, 200.0)] == ["0.123", "12.3", "200"]
     assert [shown(value) for value in (math.inf, math.nan)] == ["inf", "nan"]
 
