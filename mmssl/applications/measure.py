@@ -1,9 +1,8 @@
 """All evaluations that a model and some data allow, with what was looked at kept for pictures."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import torch
 
@@ -11,7 +10,7 @@ from mmssl.applications.model import Model
 from mmssl.data.clips import Clips
 from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
-from mmssl.errors import EvaluationError, Fault, MmsslError, TooLittleError, UsageError
+from mmssl.errors import EvaluationError, Fault, MediaError, MmsslError, TooLittleError, UsageError
 from mmssl.evaluate import clusters, correspondence
 from mmssl.evaluate.alignment import ALIGNMENT
 from mmssl.evaluate.captioning import Captioner, Captioning
@@ -158,5 +157,9 @@ def _or_left_out(
 def _has_truth(clips: Clips) -> bool:
     """Whether anything in view sounds in any recording; in a world whose sounds are another scene's nothing does."""
     opened = middle(clips)
-    told = (opened.recordings[number].extra.get("truth") for number in islice(range(len(opened)), _LOOKED_AT))
-    return any(truth is not None and Truth.from_json(truth).sounding for truth in told)
+    for number in range(min(len(opened), _LOOKED_AT)):
+        with suppress(MediaError):  # words beside a film that cannot be read are counted when it is looked at
+            truth = opened.recordings[number].extra.get("truth")
+            if truth is not None and Truth.from_json(truth).sounding:
+                return True
+    return False

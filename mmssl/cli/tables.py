@@ -78,6 +78,8 @@ def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) 
     console.print(
         f"below each pair: gallery, share of {looked_at} recordings{'; text is one caption of each' * bool(every)}"
     )
+    if nobody := [name for name, found in groups.items() if name and not found["gallery"].value]:
+        console.print(f"no recording has both sides of {', '.join(nobody)}")
     if left_out:
         console.print(f"{left_out} left out: they cannot be read, or are shorter than the clips of the run")
     console.print("equal scores count as the mean over their orders; equal captions are all right")

@@ -13,7 +13,7 @@ _NAMED = 20  # of each fault in the log: a folder of sounds lacks pictures ten t
 
 
 class Skipped:
-    """Counts unreadable recordings; each is named once as a line of `skipped.jsonl`, the first of a fault in the log.
+    """Counts unreadable recordings; each is named once in `skipped.jsonl`, and in the log the first of each fault.
 
     Args:
         folder: where `skipped.jsonl` is appended; None keeps the ledger in memory.

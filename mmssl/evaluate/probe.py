@@ -8,6 +8,7 @@ their accuracies. `neighbors/R@k` needs no classifier (`class_retrieval`), `dim`
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from mmssl.batch import Modality
 from mmssl.data.clips import Clips
 from mmssl.data.recordings import Recording
-from mmssl.errors import EvaluationError, UsageError
+from mmssl.errors import EvaluationError, MediaError, UsageError
 from mmssl.evaluate.class_retrieval import same_class
 from mmssl.evaluate.classifiers import CLASSIFIERS, Classifier, Examples, per_recording
 from mmssl.evaluate.frozen import Frozen, NothingSeenError, Told, alone, look_at_windows, with_labels
@@ -111,11 +112,14 @@ class Probes:
 
     def _require_fold(self) -> None:
         """Refuse a field that no recording has before any of them is decoded."""
-        recordings = self.clips.open().recordings
-        looked_at = [recordings[number] for number in range(min(len(recordings), _LOOKED_AT))]
-        if not any(map(self._fold, looked_at)):
-            there = {"group", "label"}.union(*(recording.extra for recording in looked_at))
-            raise UsageError(f"no recording has a field {self.fold!r} of folds; there are {', '.join(sorted(there))}")
+        recordings, there = self.clips.open().recordings, {"group", "label"}
+        for number in range(min(len(recordings), _LOOKED_AT)):
+            with suppress(MediaError):  # what cannot be read is counted later
+                recording = recordings[number]
+                if self._fold(recording):
+                    return
+                there |= set(recording.extra)
+        raise UsageError(f"no recording has a field {self.fold!r} of folds; there are {', '.join(sorted(there))}")
 
     def _asked(self, objective: Objective) -> tuple[Modality, ...]:
         there = [m for m in self.clips.modalities if m in objective.encoders]

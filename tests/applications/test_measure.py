@@ -176,6 +176,7 @@ def test_tables() -> None:
         "3 recordings, 50%",
         "5.0%",
         "59800 in 2990, 100%",
+        "no recording has both sides of video-text",
     ):
         assert part in text
     assert max(len(line) for line in text.splitlines()) <= 80
@@ -270,6 +271,15 @@ def test_a_recording_that_lacks_a_modality_counts_for_the_others(
     assert numbers["retrieval/audio-video/gallery"] == numbers["retrieval/text-video/gallery"] == COUNT
     assert numbers["correspondence/clips"] == COUNT
     assert "heat.png" in [path.name for path in save_plots(tiny_model, measured, tmp_path)]
+
+
+def test_words_that_cannot_be_read_end_no_evaluation(tiny_model: Model, films: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    shutil.copytree(films, folder)
+    (folder / "film0.json").write_text('{"captions": [')
+    measured = measure(tiny_model, str(folder))
+    assert [key.rsplit("/", 1)[1] for key in measured.unreadable] == ["film0.json"]
+    assert measured.numbers["retrieval/text-video/gallery"] == COUNT - 1
 
 
 def test_no_recording_behind_the_limit_is_opened(tiny_model: Model, films: Path, tmp_path: Path) -> None:
