@@ -1,6 +1,6 @@
 """Zero-shot classification: recordings told apart by words alone, where sight or sound and words share a space."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +89,7 @@ def classify(
     windows: int = 4,
     limit: int = 0,
     workers: int = 0,
+    watch: Callable[[float], None] | None = None,
 ) -> list[Classified]:
     """Each recording by its pictures and by its sound, as far as the model has them and the recording too.
 
@@ -103,6 +104,7 @@ def classify(
         windows: of each recording.
         limit: recordings at most, in their order; 0 takes all.
         workers: processes that decode.
+        watch: called with the share of the recordings that one modality has looked at, 0 to 1, for each anew.
 
     Raises:
         UsageError: the model has no text, or not the modality.
@@ -119,7 +121,8 @@ def classify(
     for modality in modalities or seen:
         clips = alone(model.run.data.of(source), modality, windows)
         try:
-            looked = look_at_windows(model.objective, clips, [Embedding()], modality, limit=limit, workers=workers)
+            settings = {"limit": limit, "workers": workers}
+            looked = look_at_windows(model.objective, clips, [Embedding()], modality, **settings, watch=watch)
         except NothingSeenError:
             if modalities or (modality == seen[-1] and not found):
                 raise

@@ -1,11 +1,12 @@
 """Recordings in clusters: those that a clustering model has learnt, or k-means of what any model embeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mmssl.applications.entries import absolute
 from mmssl.applications.model import Model
@@ -16,23 +17,24 @@ from mmssl.data.clips import OpenClips
 from mmssl.data.skipped import Skipped
 from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.clusters import Clustered, Clusters, TellsClusters
-from mmssl.evaluate.held_out import asked_for, look, middle
+from mmssl.evaluate.held_out import Gatherer, Progress, asked_for, look, middle
 from mmssl.evaluate.vectors import VectorGatherer
 from mmssl.modules.assignment import k_means, whitened
 
 
 @dataclass(frozen=True)
 class KMeans:
-    """Clusters to look for, as DeepCluster does: PCA, whitening, unit length, k-means.
+    """Clusters to look for, by k-means of embeddings of length 1, which are compared as in search.
 
     Attributes:
         clusters: K.
-        dims: of embeddings that PCA leaves, at most.
+        dims: above 0, what PCA leaves of the embeddings at most, each made equally large, as DeepCluster does with the
+            features of a million pictures. Of a few hundred recordings, most of those directions are noise.
         seed: of the first centers.
     """
 
     clusters: int
-    dims: int = 256
+    dims: int = 0
     seed: int = 0
 
 
@@ -56,6 +58,7 @@ def cluster(
     limit: int = 0,
     batch_size: int = 32,
     workers: int = 0,
+    watch: Callable[[float], None] | None = None,
 ) -> tuple[Clustered, Skipped]:
     """The cluster of the middle of each recording, and the ledger of those that cannot be read.
 
@@ -67,6 +70,7 @@ def cluster(
         limit: recordings at most; 0 takes all.
         batch_size: clips at once.
         workers: processes that decode.
+        watch: called with the share of the recordings that were looked at, 0 to 1; not for what a model has learnt.
 
     Raises:
         UsageError: the model has learnt no clusters, or lacks a modality.
@@ -81,8 +85,10 @@ def cluster(
     model.require(*modalities or ())
     opened = middle(clips.only(*modalities) if modalities else clips)  # others may be lacking
     vectors, starts = VectorGatherer(model.objective, opened, languages=()), _Starts()
-    look([vectors, starts], model.objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
-    held = vectors.held(asked_for(opened, limit))
+    asked = asked_for(opened, limit)
+    gatherers: list[Gatherer] = [vectors, starts, *([] if watch is None else [Progress(watch, asked)])]
+    look(gatherers, model.objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
+    held = vectors.held(asked)
     chosen: dict[str, Tensor] = {}
     scores: dict[str, Tensor] = {}
     for modality in modalities or [m for m in model.modalities if m in held.vectors and held.vectors[m].valid.any()]:
@@ -95,7 +101,9 @@ def _found(modality: Modality, embeddings: Tensor, valid: Tensor, search: KMeans
     """`[N]` clusters, -1 for what is not valid, and `[N]` about the cosine to the cluster's center."""
     if not valid.any():
         raise EvaluationError(f"no recording has {modality} to be clustered; look at `mmssl probe`")
-    labels, distances = k_means(whitened(embeddings[valid], search.dims), search.clusters, search.seed)
+    rows = embeddings[valid]
+    points = whitened(rows, search.dims) if search.dims else functional.normalize(rows.float(), dim=1)
+    labels, distances = k_means(points, search.clusters, search.seed)
     chosen, scores = torch.full((len(valid),), -1), torch.zeros(len(valid))
     chosen[valid], scores[valid] = labels, 1 - distances / 2
     return chosen, scores

@@ -1,6 +1,7 @@
 """Features of each recording's middle, computed once and kept for trainings that lock their encoder."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ import torch
 from mmssl.applications.model import Model
 from mmssl.data.atomic import write_atomically
 from mmssl.data.skipped import Skipped
-from mmssl.errors import UsageError
+from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.held_out import held_out, middle
 from mmssl.modules.fingerprint import fingerprint
 from mmssl.modules.stored_features import ABOUT, KEYS, VECTORS, key_numbers
@@ -35,6 +36,7 @@ def store_features(
     *,
     batch_size: int = 32,
     workers: int = 0,
+    watch: Callable[[float], None] | None = None,
 ) -> Kept:
     """Write what `modules.stored_features.StoredFeatures` reads: the pooled map of the encoder, before any head.
 
@@ -45,9 +47,11 @@ def store_features(
         modality: whose features.
         batch_size: clips at once.
         workers: processes that decode.
+        watch: called with the share that is done, 0 to 1.
 
     Raises:
         UsageError: the model has no such encoder, or the source is not there.
+        EvaluationError: no recording has the modality, or can be read.
     """
     if modality not in model.modalities:
         raise UsageError(f"{modality}: the model has no encoder of it; it has {', '.join(model.modalities)}")
@@ -62,9 +66,13 @@ def store_features(
         found = encoder.pool(encoder(getattr(batch, modality))).float()  # type: ignore[operator]
         rows = batch.valid(modality).cpu()
         vectors[batch.index.cpu()[rows].numpy()] = found.cpu()[rows].numpy()
+        if watch is not None:
+            watch((int(batch.index[-1]) + 1) / len(opened))
     vectors.flush()
     np.save(out / KEYS, key_numbers([opened.key(number) for number in range(len(opened))]))
     kept = int((~np.isnan(vectors[:, 0])).sum())
+    if not kept:
+        raise EvaluationError(f"{source}: no recording with {modality} can be read; look at `mmssl probe`")
     about = {"modality": modality, "weights": fingerprint(encoder), "source": source, "recordings": kept}
     write_atomically(out / ABOUT, json.dumps(about, indent=1) + "\n")
     return Kept(kept, tuple(skipped.reasons), shape[1])

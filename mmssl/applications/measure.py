@@ -1,25 +1,23 @@
 """All evaluations that a model and some data allow, with what was looked at kept for pictures."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import torch
 
 from mmssl.applications.model import Model
-from mmssl.batch import Batch
 from mmssl.data.clips import Clips
 from mmssl.data.skipped import Skipped
 from mmssl.data.synthetic.truth import Truth
-from mmssl.errors import EvaluationError, Fault, MmsslError, TooLittleError, UsageError
+from mmssl.errors import EvaluationError, Fault, MediaError, MmsslError, TooLittleError, UsageError
 from mmssl.evaluate import clusters, correspondence
 from mmssl.evaluate.alignment import ALIGNMENT
 from mmssl.evaluate.captioning import Captioner, Captioning
 from mmssl.evaluate.correspondence import PairGatherer
 from mmssl.evaluate.evidence import Evidence
 from mmssl.evaluate.further import Further
-from mmssl.evaluate.held_out import Gatherer, asked_for, look, middle
+from mmssl.evaluate.held_out import Gatherer, Progress, asked_for, look, middle
 from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.evaluate.synchrony import SYNCHRONY
@@ -58,17 +56,6 @@ class Measured:
     truth: GroundTruth | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     unreadable: Mapping[str, tuple[Fault, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Progress:
-    """Says which share of the recordings was looked at."""
-
-    watch: Callable[[float], None]
-    recordings: int
-
-    def add(self, batch: Batch) -> None:
-        self.watch((int(batch.index[-1]) + 1) / self.recordings)
 
 
 @torch.no_grad()
@@ -131,7 +118,7 @@ def measure(
     asked = asked_for(opened, limit)
     if gatherers:
         if watch is not None:
-            gatherers.append(_Progress(watch, asked))
+            gatherers.append(Progress(watch, asked))
         look(gatherers, objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     numbers: dict[str, float] = {}
     held = None if vectors is None else vectors.held(asked)
@@ -170,5 +157,9 @@ def _or_left_out(
 def _has_truth(clips: Clips) -> bool:
     """Whether anything in view sounds in any recording; in a world whose sounds are another scene's nothing does."""
     opened = middle(clips)
-    told = (opened.recordings[number].extra.get("truth") for number in islice(range(len(opened)), _LOOKED_AT))
-    return any(truth is not None and Truth.from_json(truth).sounding for truth in told)
+    for number in range(min(len(opened), _LOOKED_AT)):
+        with suppress(MediaError):  # words beside a film that cannot be read are counted when it is looked at
+            truth = opened.recordings[number].extra.get("truth")
+            if truth is not None and Truth.from_json(truth).sounding:
+                return True
+    return False

@@ -86,7 +86,10 @@ def heat_examples(model: Model, measured: Measured, path: Path) -> None:
     found: list[tuple[NDArray[np.uint8], Tensor, str]] = []
     for batch in held_out(model.objective, opened, 8, limit=64):
         heat = at_frames(model.objective.heat(batch).float(), batch.video.shape[1]).cpu()
+        both = (batch.valid("video") & batch.valid("audio")).tolist()
         for row, view in enumerate(views(opened, batch.index.tolist())):
+            if not both[row]:
+                continue
             middle_frame = batch.video.shape[1] // 2
             recording = opened.recordings[int(batch.index[row])]
             told = measured.truth(recording, batch.video_times[row].tolist())[middle_frame]

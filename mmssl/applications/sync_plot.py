@@ -17,7 +17,7 @@ def sync_plot(found: Synced, path: Path) -> None:
     whole.plot(milliseconds, [np.nan if value is None else value for value in found.distances], ".-")
     whole.axvline(1000 * found.offset, color="#d33", linewidth=1)
     whole.set(xlabel="sound later by, ms", ylabel="mean distance")
-    told = f"{1000 * found.offset:+.0f} ms, certainty {found.certainty:.0%}" if found.certain else "no certain offset"
+    told = f"{1000 * found.offset:+z.0f} ms, certainty {found.certainty:.0%}" if found.certain else "no certain offset"
     whole.set_title(f"{drawable(Path(found.file).name[-40:])}: {told}", fontsize=8, parse_math=False)
     times = [moment.time for moment in found.track]
     offsets = [np.nan if moment.offset is None else 1000 * moment.offset for moment in found.track]

@@ -48,6 +48,7 @@ def classify(
     from mmssl.applications.prompts import TEMPLATES, read_classes, read_templates
     from mmssl.cli.modalities import parsed
     from mmssl.cli.places import claim
+    from mmssl.cli.progress import bar
     from mmssl.cli.tables import show
     from mmssl.cli.terminal import say
 
@@ -56,7 +57,9 @@ def classify(
     chosen = parsed("--modalities", modalities)
     claim(out)
     model = load(run, device)
-    found = find(model, data, asked, sentences, modalities=chosen, windows=windows, limit=limit, workers=workers)
+    settings = {"windows": windows, "limit": limit, "workers": workers}
+    with bar("classifying") as watch:
+        found = find(model, data, asked, sentences, modalities=chosen, **settings, watch=watch)
     rows = [row for each in found for row in _rows(each, top)]
     if out is not None:  # first, as whoever reads the answers may stop reading
         _write(out, rows, found, sentences)

@@ -14,7 +14,9 @@ def cluster(
         str,
         typer.Option(help="Whose embeddings: of video, audio and text, with commas; all that are there if not given."),
     ] = "",
-    dims: Annotated[int, typer.Option(min=1, help="Of the embeddings that PCA leaves, at most.")] = 256,
+    dims: Annotated[
+        int, typer.Option(min=0, help="Dimensions that PCA leaves, whitened, for many recordings; 0: no PCA.")
+    ] = 0,
     out: Annotated[Path, typer.Option(help="File for the assignments: .csv or .json.")] = Path("clusters.csv"),
     sheets: Annotated[Path | None, typer.Option(help="Folder for one contact sheet a cluster.")] = None,
     tiles: Annotated[int, typer.Option(min=1, help="Recordings on a sheet.")] = 12,
@@ -27,7 +29,8 @@ def cluster(
     """Put recordings into clusters: those that a clustering model has learnt, or k-means of any model's embeddings.
 
     The middle of each recording counts. Where recordings have labels, NMI, ARI and purity stand beside what the same
-    clusters give with labels dealt out at random.
+    clusters give with labels dealt out at random. Of the clusters, `used` are not empty, and `even` is how many of one
+    size would be as even as these.
 
     Example:
         mmssl cluster runs/xdc world/test --out clusters.csv --sheets sheets
@@ -39,6 +42,7 @@ def cluster(
     from mmssl.applications.table_file import save_table
     from mmssl.cli.modalities import parsed
     from mmssl.cli.places import claim
+    from mmssl.cli.progress import bar
     from mmssl.cli.tables import show
     from mmssl.cli.terminal import say, warn
     from mmssl.errors import UsageError
@@ -51,7 +55,9 @@ def cluster(
     claim(out, None if sheets is None else sheets / "sheet.png")
     model = load(run, device)
     search = KMeans(clusters, dims, seed) if clusters else None
-    found, skipped = find(model, data, search, asked, limit=limit, batch_size=batch_size, workers=workers)
+    settings = {"limit": limit, "batch_size": batch_size, "workers": workers}
+    with bar("clustering") as watch:
+        found, skipped = find(model, data, search, asked, **settings, watch=watch)
     save_table(table(found, data), out)  # first, as whoever reads the numbers may stop reading
     show(found.numbers())
     say(f"{out}: {len(found.keys)} recordings")

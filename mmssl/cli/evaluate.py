@@ -23,6 +23,9 @@ def evaluate(
     boxes: Annotated[
         str | None, typer.Option(help='Where it sounds: JSON list of {"file": name, "bbox": [[l, t, r, b], ...]}.')
     ] = None,
+    language: Annotated[
+        str, typer.Option(help="Of the captions to ask by, such as en; all, and each, if not given.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=0, help="The first so many recordings; 0: all.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 32,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: this one does.")] = 2,
@@ -33,12 +36,14 @@ def evaluate(
     What the model can do is measured: retrieval between all modalities, in each language; correspondence of picture and
     sound; localization where the truth is known (the synthetic world, or --boxes); how late sound is; films of one
     action in step; clusters beside labels; captions. What cannot be read, or lacks a modality, is counted and on
-    neither side. The score below which nothing in view sounds is kept in the run, for `mmssl localize`.
+    neither side. Where recordings have several captions of a language, retrieval is also told with each of them as a
+    query, as papers count. The score below which nothing in view sounds is kept in the run, for `mmssl localize`.
 
     Example:
         mmssl evaluate runs/quickstart --data world/test --limit 200 --numbers numbers.json --plots plots
         mmssl evaluate runs/quickstart --data world/test --validation world/valid
         mmssl evaluate runs/quickstart --data world/test --json | jq .numbers
+        mmssl evaluate runs/words --data msrvtt_test.jsonl --language en
     """
     from mmssl.applications.calibration import keep_calibration
     from mmssl.applications.measure import measure
@@ -62,9 +67,11 @@ def evaluate(
             limit=limit,
             batch_size=batch_size,
             workers=workers,
+            language=language,
             watch=show_share,
         )
-    told = {"run": str(run), "data": data, "validation": validation, "limit": limit, **_fields(measured)}
+    told = {"run": str(run), "data": data, "validation": validation, "language": language, "limit": limit}
+    told |= _fields(measured)
     if numbers is not None:  # first, as whoever reads the tables may stop reading
         write_atomically(numbers, document(told))
     if json:

@@ -22,9 +22,12 @@ def features(
     """
     from mmssl.applications.features import store_features
     from mmssl.applications.model import load
+    from mmssl.cli.progress import bar
     from mmssl.cli.terminal import say
 
-    kept = store_features(load(run, device), data, out, batch_size=batch_size, workers=workers)
+    model = load(run, device)
+    with bar("looking") as watch:
+        kept = store_features(model, data, out, batch_size=batch_size, workers=workers, watch=watch)
     say(f"{out}: {kept.dim} features of {kept.recordings} recordings")
     if kept.unreadable:
         say(f"{len(kept.unreadable)} recordings could not be read")

@@ -16,7 +16,9 @@ def filter_(
         list[str],
         typer.Argument(help="Folders, globs, .csv or .jsonl manifests, shards or addresses.", metavar="SOURCE"),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the shards of what is kept.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the shards of what is kept; not needed with --dry-run.")
+    ] = None,
     fewest_words: Annotated[int, typer.Option(min=0, help="Of a caption.")] = 3,
     most_words: Annotated[int, typer.Option(min=1, help="Of a caption.")] = 20,
     most_shared: Annotated[int, typer.Option(min=1, help="Recordings that may share a caption.")] = 10,
@@ -37,7 +39,8 @@ def filter_(
 
     Example:
         mmssl filter "raw/{000..127}.tar" --out filtered
-        mmssl filter clips.csv --out filtered --fewest-words 2 --pixels 0 --dry-run
+        mmssl filter clips.csv --out filtered --fewest-words 2 --pixels 0
+        mmssl filter clips.csv --most-shared 5 --dry-run
     """
     from rich.console import Console
 
@@ -51,6 +54,8 @@ def filter_(
     from mmssl.data.sources import open_recordings
     from mmssl.errors import UsageError
 
+    if out is None and not dry_run:
+        raise UsageError("give --out, a folder for what is kept, or --dry-run to count only")
     rules = Filter(
         captions=(Length(fewest_words, most_words), Shared(), Rare()),
         recordings=(Crowded(most_captions), Small(pixels), Elongated(ratio)),
@@ -62,7 +67,7 @@ def filter_(
         kept, report = filtered(recordings, rules, show)
     for line in _lines(report):
         say(line)
-    if dry_run:
+    if dry_run or out is None:
         return
     if not len(kept):
         raise UsageError(

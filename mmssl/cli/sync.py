@@ -89,7 +89,7 @@ def _many(model: "Model", films: list[str], out: Path | None, reach: float) -> N
 
 def _told(found: "Synced") -> tuple[str, str]:
     """Milliseconds and pictures; where they are not certain, that they are not."""
-    return (f"{1000 * found.offset:+.0f} ms", f"{found.frames:+.1f}") if found.certain else ("unknown", "")
+    return (f"{1000 * found.offset:+z.0f} ms", f"{found.frames:+z.1f}") if found.certain else ("unknown", "")
 
 
 def _one(model: "Model", clip: Path, fix: Path | None, track: Path | None, plot: Path | None, reach: float) -> None:
@@ -117,4 +117,4 @@ def _one(model: "Model", clip: Path, fix: Path | None, track: Path | None, plot:
         written = realign(str(clip), fix, found.offset)
         again = model.sync(fix, reach=reach)
         say(f"{fix}: pictures as they were, sound {'as it was' if written.copied else 'encoded again'}")
-        say(f"{fix}: {1000 * again.offset:+.0f} ms are left")
+        say(f"{fix}: {1000 * again.offset:+z.0f} ms are left")

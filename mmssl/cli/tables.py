@@ -66,25 +66,38 @@ def _cell(row: Row | None, chance: bool = True) -> str:
 
 def _print_retrieval(groups: Mapping[str, Mapping[str, Row]], console: Console) -> None:
     pairs = {name: found for name, found in groups.items() if name and found["gallery"].value}
-    metrics = [metric for metric in RETRIEVAL if any(metric in found for found in pairs.values())]
-    table = _table("retrieval: value, 95 % interval, (chance)", metrics)
-    for name, found in pairs.items():
-        if "." not in name:
-            count, coverage = int(found["gallery"].value), found["coverage"].value
-            side = f"{name.replace('-', chr(10) + 'to ')}\n[dim]{count} in {count}, {coverage:.0%}[/dim]"
-            table.add_row(side, *(_cell(found.get(metric)) for metric in metrics))
-    console.print(table)
+    every = {name: found for name, found in pairs.items() if "captions" in name}
+    single = {name: found for name, found in pairs.items() if "." not in name and name not in every}
+    console.print(_pairs("retrieval: value, 95 % interval, (chance)", single))
+    if every:
+        console.print(_pairs("by every caption: each is a query, a recording's best one its answer", every))
     spoken = {name: found["R@10"] for name, found in pairs.items() if "." in name and "R@10" in found}
     if spoken:
         console.print(_languages(spoken))
     looked_at, left_out = (int(groups[""][name].value) for name in ("recordings", "left-out"))
-    console.print(f"queries in gallery, share of {looked_at} recordings")
+    console.print(
+        f"below each pair: gallery, share of {looked_at} recordings{'; text is one caption of each' * bool(every)}"
+    )
+    if nobody := [name for name, found in groups.items() if name and not found["gallery"].value]:
+        console.print(f"no recording has both sides of {', '.join(nobody)}")
     if left_out:
-        console.print(f"{left_out} left out: they cannot be read, or lack what the clips of the run require")
-    console.print("equal scores count as the mean over their orders")
+        console.print(f"{left_out} left out: they cannot be read, or are shorter than the clips of the run")
+    console.print("equal scores count as the mean over their orders; equal captions are all right")
     if tied := [f"{name} {found['tied'].value:.1%}" for name, found in pairs.items() if found["tied"].value > 0.001]:
         console.print(f"queries whose right answer is tied with a wrong one: {', '.join(tied)}")
     console.print()
+
+
+def _pairs(title: str, pairs: Mapping[str, Mapping[str, Row]]) -> Table:
+    metrics = [metric for metric in RETRIEVAL if any(metric in found for found in pairs.values())]
+    table = _table(title, metrics)
+    for name, found in pairs.items():
+        count, coverage = int(found["gallery"].value), found["coverage"].value
+        # What is asked and found in the same recordings is written once: six columns must fit beside it.
+        asked = f"{int(found['queries'].value)} in " if "queries" in found else ""
+        side = f"{name.replace('-', chr(10) + 'to ')}\n[dim]{asked}{count}, {coverage:.0%}[/dim]"
+        table.add_row(side, *(_cell(found.get(metric)) for metric in metrics))
+    return table
 
 
 def _languages(spoken: Mapping[str, Row]) -> Table:
@@ -120,6 +133,8 @@ def _print_localization(groups: Mapping[str, Mapping[str, Row]], console: Consol
         frames = str(int(found["frames"].value)) if "frames" in found else ""
         table.add_row(name or "the model", *(_cell(found.get(m), chance=False) for m in LOCALIZATION), frames)
     console.print(table)
+    console.print("without the sound: center, constant, salient to the eye, moving")
+    console.print("with other sounds: other-sound, silence, noise; by what sounds: small to huge")
     console.print(_listed("sounds that nothing in view makes", rest.items()))
 
 

@@ -45,6 +45,7 @@ def transfer(
     from mmssl.cli.documents import document, print_json
     from mmssl.cli.modalities import parsed
     from mmssl.cli.places import claim
+    from mmssl.cli.progress import bar
     from mmssl.cli.terminal import say, warn
     from mmssl.data.atomic import write_atomically
     from mmssl.evaluate.probe import Probes
@@ -65,7 +66,8 @@ def transfer(
         limit=limit,
         workers=workers,
     )
-    found = probes(model.objective)
+    with bar("looking") as watch:
+        found = probes(model.objective, watch)
     asked = {"run": str(run), "data": data, "train": train, "fold": fold, "windows": windows, "limit": limit}
     told = {**asked, "numbers": found}
     if numbers is not None:  # first, as whoever reads the tables may stop reading

@@ -58,8 +58,8 @@ class _Training:
 class _Evaluation:
     """Number of a batch to its clips; the unreadable are missing."""
 
-    def __init__(self, clips: OpenClips, size: int) -> None:
-        self.clips, self.size = clips, size
+    def __init__(self, clips: OpenClips, size: int, end: int) -> None:
+        self.clips, self.size, self.end = clips, size, end
         self.unit = gcd(clips.settings.window.count, size)
 
     @property
@@ -68,10 +68,10 @@ class _Evaluation:
 
     def make(self, number: int, rows: range, watch: Watch) -> Made:
         begin = number * self.size
-        indices = range(begin + rows.start, min(begin + rows.stop, len(self.clips)))
+        indices = range(begin + rows.start, min(begin + rows.stop, self.end))
         asked = [(index, int(mix(_EVALUATION, index).view("int64")[0])) for index in indices]
         self.clips.fetch_ahead(indices)
-        self.clips.fetch_ahead(index + self.size for index in indices if index + self.size < len(self.clips))
+        self.clips.fetch_ahead(index + self.size for index in indices if index + self.size < self.end)
         results = self.clips.decode(asked, watch)
         faults = [result for result in results if isinstance(result, MediaError)]
         return Made([result for result in results if isinstance(result, Clip)], len(indices), faults)
@@ -129,12 +129,26 @@ def training_batches(
 
 
 def evaluation_batches(
-    clips: OpenClips, batch_size: int, *, workers: int = 0, skipped: Skipped | None = None, pin: bool = False
+    clips: OpenClips,
+    batch_size: int,
+    *,
+    limit: int = 0,
+    workers: int = 0,
+    skipped: Skipped | None = None,
+    pin: bool = False,
 ) -> Iterator[Batch]:
     """Each clip once and in order, at the window's settled place; the unreadable are left out and recorded.
 
     A batch is smaller for each clip that is left out; one of which nothing is left is not given. Where a recording has
     several windows, a batch is also smaller so as not to part them.
+
+    Args:
+        clips: to go through.
+        batch_size: clips at once.
+        limit: the first so many recordings, readable or not; no other is opened. 0 takes all.
+        workers: processes that decode.
+        skipped: ledger of what cannot be read.
+        pin: as of `training_batches`.
 
     Raises:
         UsageError: batch_size or workers out of range.
@@ -143,9 +157,11 @@ def evaluation_batches(
     if batch_size < 1 or workers < 0:
         raise UsageError(f"evaluation needs a batch_size of at least 1, not {batch_size}, and no negative workers")
     settled = clips.settled()
-    windows, size = settled.settings.window.count, min(batch_size, max(len(settled), 1))
+    windows = settled.settings.window.count
+    end = min(limit * windows, len(settled)) if limit else len(settled)
+    size = min(batch_size, max(end, 1))
     size -= size % windows if size > windows else 0
-    ready = _ready(_Evaluation(settled, size), range(-(-len(settled) // size)), workers, pin)
+    ready = _ready(_Evaluation(settled, size, end), range(-(-end // size)), workers, pin)
     return _kept(ready, Skipped(limit=1.0) if skipped is None else skipped, least=0)
 
 

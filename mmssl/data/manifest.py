@@ -1,8 +1,8 @@
 """A CSV or JSONL manifest as recordings: one row a clip, `path` and any of the other fields.
 
-Fields: path, captions or caption (text; in CSV also a JSON list), language, start, end (seconds), label, group, key.
-Any other field is kept in `extra`. Relative paths start at the manifest's folder. Rows without captions are captioned
-by the files beside their media.
+Fields: path, captions or caption (text; in CSV also JSON: a list, or a table by language), language, start, end
+(seconds), label, group, key. Any other field is kept in `extra`. Relative paths start at the manifest's folder. Rows
+without captions are captioned by the files beside their media.
 """
 
 import csv
@@ -121,7 +121,8 @@ class ManifestRecordings(Keyed):
                 raise UsageError(f"{name}: line {line}: {error}") from None
             if (first := lines.setdefault(found.key, line)) != line:
                 detail = f"key {found.key!r} is already that of line {first}"
-                raise UsageError(f"{name}: line {line}: {detail}; give a field 'key', or all captions in one row")
+                advice = 'give a field \'key\', or all captions in one row, such as ["a", "b"] or {"en": ["a", "b"]}'
+                raise UsageError(f"{name}: line {line}: {detail}; {advice}")
             self._recordings.append(found)
 
     def _row(self, fields: dict[str, Any], clips: Counter[Any]) -> Recording:

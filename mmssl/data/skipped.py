@@ -9,10 +9,11 @@ from pathlib import Path
 from mmssl.errors import Fault, TrainingError, UsageError
 
 _log = logging.getLogger(__name__)
+_NAMED = 20  # of each fault in the log: a folder of sounds lacks pictures ten thousand times
 
 
 class Skipped:
-    """Counts unreadable recordings; each is named once, in the log and as a line of `skipped.jsonl`.
+    """Counts unreadable recordings; each is named once in `skipped.jsonl`, and in the log the first of each fault.
 
     Args:
         folder: where `skipped.jsonl` is appended; None keeps the ledger in memory.
@@ -30,6 +31,7 @@ class Skipped:
         self.limit, self.least = limit, least
         self.clips = self.failures = 0
         self.reasons: dict[str, tuple[Fault, str]] = {}
+        self._named: Counter[Fault] = Counter()
         if self.file is not None and self.file.is_file():
             for line in self.file.read_text(encoding="utf-8").splitlines():
                 with suppress(ValueError, KeyError):  # a line that a kill or a full disk cut off
@@ -49,7 +51,12 @@ class Skipped:
         self.failures += 1
         if key not in self.reasons:
             self.reasons[key] = (fault, detail)
-            _log.warning("left out %s: %s (%s)", key, detail, fault.value)
+            self._named[fault] += 1
+            if self._named[fault] <= _NAMED:
+                _log.warning("left out %s: %s (%s)", key, detail, fault.value)
+            elif self._named[fault] == _NAMED + 1:
+                told = "counted alone" if self.file is None else f"named in {self.file} alone"
+                _log.warning("left out %s: %s (%s); further ones like it are %s", key, detail, fault.value, told)
             if self.file is not None:
                 self._append({"key": key, "fault": fault.value, "detail": detail}, self.file)
         if self.clips >= self.least and self.failures > self.limit * self.clips:

@@ -4,7 +4,8 @@ The protocol, so that numbers can be compared: a match is picture and sound of o
 its mismatches are the same picture with the sounds of all recordings of other groups in its batch that are in its half
 of the data, and together count as much as the match. The threshold on `Objective.pair_scores` is chosen on one half of
 the groups and judged on the other, both ways; the mean of both is the accuracy. Chance is 0.5 in every number.
-`correspondence/clips` recordings have both, `coverage` is their share of those that were looked at.
+`correspondence/clips` recordings have both, and a mismatch in their batch; `coverage` is their share of those that were
+looked at.
 """
 
 from collections.abc import Mapping

@@ -104,6 +104,7 @@ def look_at_windows(
     limit: int = 0,
     batch_size: int = 32,
     workers: int = 0,
+    watch: Callable[[float], None] | None = None,
 ) -> Seen:
     """Look once at every window of every recording.
 
@@ -115,6 +116,7 @@ def look_at_windows(
         limit: recordings at most, in their order; 0 takes all.
         batch_size: windows at once.
         workers: processes that decode.
+        watch: called with the share of the recordings that were looked at, 0 to 1.
 
     Raises:
         NothingSeenError: no recording could be read.
@@ -125,15 +127,13 @@ def look_at_windows(
     numbers: list[NDArray[np.int64]] = []
     rows: dict[str, list[NDArray[np.float32]]] = {layer.name: [] for layer in layers}
     asked = min(limit, len(opened.recordings)) if limit else len(opened.recordings)
-    for batch in evaluation_batches(opened, batch_size, workers=workers, skipped=skipped):
-        inside = int((batch.index < asked).sum())
-        if inside:
-            here = batch[:inside].to(device)
-            numbers.append(batch.index[:inside].numpy())
-            for layer in layers:
-                rows[layer.name].append(layer(objective, here, modality).cpu().numpy())
-        if inside < len(batch):
-            break
+    for batch in evaluation_batches(opened, batch_size, limit=limit, workers=workers, skipped=skipped):
+        here = batch.to(device)
+        numbers.append(batch.index.numpy())
+        for layer in layers:
+            rows[layer.name].append(layer(objective, here, modality).cpu().numpy())
+        if watch is not None:
+            watch((int(batch.index[-1]) + 1) / asked)
     if not numbers:
         raise NothingSeenError(f"{clips.source}: no recording with {modality} can be read; look at `mmssl probe`")
     found, owner = np.unique(np.concatenate(numbers), return_inverse=True)

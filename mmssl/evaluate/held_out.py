@@ -1,7 +1,7 @@
 """Held-out clips on their way to an objective: one window in the middle of each recording, in their order."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -23,6 +23,23 @@ class Gatherer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Says which share of the recordings was looked at.
+
+    Attributes:
+        watch: called with it, 0 to 1.
+        recordings: that will be.
+    """
+
+    watch: Callable[[float], None]
+    recordings: int
+
+    def add(self, batch: Batch) -> None:
+        """Tell it."""
+        self.watch((int(batch.index[-1]) + 1) / self.recordings)
+
+
 def require(objective: Objective, clips: Clips, modalities: tuple[Modality, ...], what: str) -> None:
     """Refuse an evaluation of modalities that are not there.
 
@@ -37,8 +54,11 @@ def require(objective: Objective, clips: Clips, modalities: tuple[Modality, ...]
 
 
 def middle(clips: Clips) -> OpenClips:
-    """The recordings with one window each, in the middle."""
-    return replace(clips, window=CenterWindow()).open()
+    """The recordings with one window each, in the middle; one that lacks a modality is there with the others.
+
+    What training requires it may: a silent film with a caption is a query and an item of text and pictures.
+    """
+    return replace(clips, window=CenterWindow(), require=()).open()
 
 
 def asked_for(opened: OpenClips, limit: int) -> int:
@@ -66,14 +86,9 @@ def held_out(
         skipped: the ledger of those that cannot be read, which are left out.
     """
     device = next((p.device for p in objective.parameters()), torch.device("cpu"))
-    end = asked_for(opened, limit)
     ledger = Skipped(limit=1.0) if skipped is None else skipped
-    for batch in evaluation_batches(opened, batch_size, workers=workers, skipped=ledger):
-        inside = int((batch.index < end).sum())
-        if inside:
-            yield batch[:inside].to(device)
-        if inside < len(batch) or batch.index[-1] == end - 1:
-            return
+    for batch in evaluation_batches(opened, batch_size, limit=limit, workers=workers, skipped=ledger):
+        yield batch.to(device)
 
 
 def look(

@@ -7,7 +7,8 @@ their accuracies. `neighbors/R@k` needs no classifier (`class_retrieval`), `dim`
 `probe/MODALITY/majority` is what the commonest class of the training data gets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from mmssl.batch import Modality
 from mmssl.data.clips import Clips
 from mmssl.data.recordings import Recording
-from mmssl.errors import EvaluationError, UsageError
+from mmssl.errors import EvaluationError, MediaError, UsageError
 from mmssl.evaluate.class_retrieval import same_class
 from mmssl.evaluate.classifiers import CLASSIFIERS, Classifier, Examples, per_recording
 from mmssl.evaluate.frozen import Frozen, NothingSeenError, Told, alone, look_at_windows, with_labels
@@ -25,6 +26,14 @@ from mmssl.evaluate.interval import described
 from mmssl.evaluate.layers import LAYERS, Layer
 from mmssl.evaluate.splits import Split, leave_one_fold_out, trained_and_tested
 from mmssl.objective import Objective
+
+_LOOKED_AT = 200  # recordings in which a field of folds is sought
+Watch = Callable[[float], None]  # the share of the work that is done, 0 to 1
+
+
+def _part(watch: Watch | None, number: int, of: int) -> Watch | None:
+    """For one of several parts that are as long as each other."""
+    return None if watch is None else lambda share: watch((number + share) / of)
 
 
 def labelled(recording: Recording) -> str:
@@ -63,20 +72,26 @@ class Probes:
     limit: int = 0
     workers: int = 0
 
-    def __call__(self, objective: Objective) -> Mapping[str, float]:
+    def __call__(self, objective: Objective, watch: Watch | None = None) -> Mapping[str, float]:
         """The numbers of every modality, layer and classifier.
 
+        Args:
+            objective: in eval mode.
+            watch: called with the share of the recordings that were looked at, 0 to 1; the fits come after.
+
         Raises:
-            UsageError: not one of `train` and `fold` is given, or a modality is not there.
+            UsageError: not one of `train` and `fold` is given, or a modality or the field is not there.
             EvaluationError: there are too few labels, or folds share a group.
         """
         if (self.train == "") == (self.fold == ""):
             raise UsageError("a probe learns from other recordings or from folds; give one of `train` and `fold`")
-        numbers: dict[str, float] = {}
         asked = self._asked(objective)
-        for modality in asked:
+        if self.fold:
+            self._require_fold()
+        numbers: dict[str, float] = {}
+        for place, modality in enumerate(asked):
             try:
-                frozen, splits = self.frozen(objective, modality)
+                frozen, splits = self.frozen(objective, modality, _part(watch, place, len(asked)))
             except NothingSeenError:
                 if self.modalities is not None or (modality == asked[-1] and not numbers):
                     raise
@@ -84,12 +99,27 @@ class Probes:
             numbers |= judged(f"probe/{modality}", frozen, splits, self.classifiers)
         return numbers
 
-    def frozen(self, objective: Objective, modality: Modality) -> tuple[Frozen, list[Split]]:
+    def frozen(
+        self, objective: Objective, modality: Modality, watch: Watch | None = None
+    ) -> tuple[Frozen, list[Split]]:
         """Features of all recordings, and who learns from whom."""
-        tested = self._freeze(objective, self.clips, modality)
         if self.fold:
+            tested = self._freeze(objective, self.clips, modality, watch)
             return tested, leave_one_fold_out(tested)
-        return trained_and_tested(self._freeze(objective, self.clips.of(self.train), modality), tested)  # type: ignore[arg-type]
+        tested = self._freeze(objective, self.clips, modality, _part(watch, 0, 2))
+        train = self.clips.of(self.train)  # type: ignore[arg-type]
+        return trained_and_tested(self._freeze(objective, train, modality, _part(watch, 1, 2)), tested)
+
+    def _require_fold(self) -> None:
+        """Refuse a field that no recording has before any of them is decoded."""
+        recordings, there = self.clips.open().recordings, {"group", "label"}
+        for number in range(min(len(recordings), _LOOKED_AT)):
+            with suppress(MediaError):  # what cannot be read is counted later
+                recording = recordings[number]
+                if self._fold(recording):
+                    return
+                there |= set(recording.extra)
+        raise UsageError(f"no recording has a field {self.fold!r} of folds; there are {', '.join(sorted(there))}")
 
     def _asked(self, objective: Objective) -> tuple[Modality, ...]:
         there = [m for m in self.clips.modalities if m in objective.encoders]
@@ -105,10 +135,10 @@ class Probes:
                 raise UsageError(f"there is no {modality} to probe in the model and its clips, but {', '.join(there)}")
         return self.modalities
 
-    def _freeze(self, objective: Objective, clips: Clips, modality: Modality) -> Frozen:
+    def _freeze(self, objective: Objective, clips: Clips, modality: Modality, watch: Watch | None) -> Frozen:
         layers = [layer for layer in self.layers if modality in layer.modalities]
         cut = alone(clips, modality, self.windows)
-        seen = look_at_windows(objective, cut, layers, modality, limit=self.limit, workers=self.workers)
+        seen = look_at_windows(objective, cut, layers, modality, limit=self.limit, workers=self.workers, watch=watch)
         return with_labels(seen, self.label, self._fold)
 
     def _fold(self, recording: Recording) -> str:

@@ -6,6 +6,9 @@ the bootstrap 95 % interval over queries, with `/chance` what equal scores for e
 that were looked at; the others are on neither side) and `tied` (the share of queries that score a wrong item exactly as
 high as their best right one). Where captions are in several languages, `text.de` is one of them, `text.average` the
 mean over all and `text.average_but_en` that over all but English.
+
+`text` is one caption a recording, as the loader chooses it; where recordings have several of one language, `captions`
+is all of them (`every_caption`), as papers report of test sets with several captions a film.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +21,7 @@ from torch.nn import functional
 
 from mmssl.data.clips import Clips
 from mmssl.errors import TooLittleError, UsageError
+from mmssl.evaluate.every_caption import by_every_caption
 from mmssl.evaluate.gains import Gain, linear_gain, ndcg
 from mmssl.evaluate.held_out import middle
 from mmssl.evaluate.interval import described, mean, median
@@ -142,6 +146,12 @@ class Retrieval:
                 answered = self._answered(held, query, item)
                 numbers |= self._pair(held, query, item, answered)
                 found |= {} if answered is None else {(query, item): answered}
+        if held.said is not None:
+            check_embeddings(held.said.embeddings, "retrieval: captions")
+            for item, vectors in held.vectors.items():
+                if not item.startswith("text"):
+                    there = vectors.embeddings, vectors.valid
+                    numbers |= by_every_caption(held.said, item, *there, self.recalls, self.ties, held.asked)
         numbers |= averages(found, self.recalls, self.ties, len(held.index), held.asked)
         if not any(value for name, value in numbers.items() if name.endswith("/gallery")):
             raise TooLittleError("retrieval: no recording has two of the modalities; look at `mmssl probe`")

@@ -20,8 +20,9 @@ class Row:
     def text(self) -> tuple[str, str, str]:
         """Value, interval and chance as shown."""
         interval = "" if self.low is None or self.high is None else f"{shown(self.low)} to {shown(self.high)}"
-        # A whole number above 1 that nothing is compared with is a count.
-        count = not interval and self.chance is None and self.value > 1 and self.value.is_integer()
+        # A whole number above 1 that nothing is compared with is a count; of nothing there is no fraction either.
+        whole = self.value.is_integer() and (self.value > 1 or self.value == 0)
+        count = not interval and self.chance is None and whole
         value = str(int(self.value)) if count else shown(self.value)
         return value, interval, "" if self.chance is None else shown(self.chance)
 

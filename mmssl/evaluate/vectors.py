@@ -13,6 +13,7 @@ from mmssl.data.clip import ClipFormat
 from mmssl.data.clips import OpenClips
 from mmssl.data.recordings import Recording
 from mmssl.errors import EvaluationError
+from mmssl.evaluate.every_caption import Sentences, said_of
 from mmssl.evaluate.held_out import asked_for, look
 from mmssl.objective import Objective
 
@@ -45,6 +46,7 @@ class HeldOut:
         labels: of the recordings, "" where there is none.
         captions: of the recordings, all that each has, in any language.
         asked: recordings that were looked at; asked - N could not be read.
+        said: every caption, where recordings have several of one language.
     """
 
     vectors: dict[str, Vectors]
@@ -53,6 +55,7 @@ class HeldOut:
     labels: tuple[str, ...]
     captions: tuple[frozenset[str], ...]
     asked: int
+    said: Sentences | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ class VectorGatherer:
             raise EvaluationError(f"none of the {asked} recordings could be read; look at `mmssl probe`")
         recordings = [place.recording for place in places]
         vectors = {m: Vectors(torch.cat(parts), torch.cat(self._valid[m])) for m, parts in self._rows.items()}
+        said: Sentences | None = None
         if "text" in vectors:
             text, language = vectors["text"], settings.language
             words = tuple(place.caption(settings, language) for place in places)
@@ -130,10 +134,16 @@ class VectorGatherer:
                 words = tuple(place.caption(settings, name) for place in places)
                 # "-" stands between the modalities of a pair.
                 vectors[f"text.{name.replace('-', '_')}"] = _of_words(self._objective, words, settings, self._largest)
+            texts, owner = said_of(recordings, language)
+            if texts:
+                every = _of_words(self._objective, texts, settings, self._largest)
+                known = every.valid.nonzero()[:, 0]
+                kept = tuple(texts[number] for number in known.tolist())
+                said = Sentences(every.embeddings[known], kept, owner[known])
         keys = tuple(recording.key for recording in recordings)
         labels = tuple(recording.label for recording in recordings)
         captions = tuple(frozenset(caption.text for caption in recording.captions) for recording in recordings)
-        return HeldOut(vectors, torch.tensor(self._numbers), keys, labels, captions, asked)
+        return HeldOut(vectors, torch.tensor(self._numbers), keys, labels, captions, asked, said)
 
 
 def embed_held_out(

@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from typer.testing import CliRunner, Result
 
-from mmssl.applications.cluster import KMeans, cluster
+from mmssl.applications.cluster import KMeans, _found, cluster
 from mmssl.applications.measure import measure
 from mmssl.applications.model import Model
 from mmssl.cli.app import app
@@ -105,3 +105,28 @@ def test_refusals(run: Path, world: Path, tiny_model: Model) -> None:
     assert "text" in call("cluster", run, world, "--clusters", 2, "--modalities", "text").output
     with pytest.raises(Exception, match="has learnt no clusters"):
         cluster(tiny_model, str(world))
+
+
+def test_a_few_recordings_are_told_apart() -> None:
+    """Thirty in 256 dimensions, of which whitening makes noise as large as what tells them apart."""
+    generator = torch.Generator().manual_seed(0)
+    kinds = torch.arange(30) % 3
+    rows = 4 * torch.eye(3, 256)[kinds] + 0.1 * torch.randn(30, 256, generator=generator)
+    found, _ = _found("audio", rows, torch.ones(30, dtype=torch.bool), KMeans(3))
+    assert normalized_mutual_info_score(kinds, found) == 1
+    whitened, _ = _found("audio", rows, torch.ones(30, dtype=torch.bool), KMeans(3, dims=256))
+    assert normalized_mutual_info_score(kinds, whitened) < 0.7
+
+
+def test_sounds_alone_are_clustered(run: Path, tmp_path: Path) -> None:
+    for number in range(4):
+        soundfile.write(tmp_path / f"{number}.wav", np.sin(np.arange(40_000) / (3 + number)), 16_000)
+    told = call("cluster", run, tmp_path, "--clusters", 2, "--out", tmp_path / "c.csv", "--workers", 0)
+    assert told.exit_code == 0, told.output
+    assert set(next(iter(csv.DictReader((tmp_path / "c.csv").open())))) == {
+        "source",
+        "key",
+        "label",
+        "audio",
+        "audio_score",
+    }

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from mmssl.applications.features import store_features
-from mmssl.applications.model import Model
+from mmssl.applications.model import Model, load
 from mmssl.data.hashing import HashTokenizer
 from mmssl.encoders.text_words import TextMean
 from mmssl.encoders.video_small import VideoSmall
-from mmssl.errors import CheckpointError, UsageError
+from mmssl.errors import CheckpointError, EvaluationError, UsageError
 from mmssl.evaluate.held_out import held_out, middle
 from mmssl.modules.pretrained import without_pretrained
 from mmssl.modules.stored_features import key_numbers
@@ -104,6 +106,13 @@ def test_an_encoder_without_words_or_pictures_is_refused(films: Path, tmp_path: 
     model = Model(Run(data=data, objective=objective, steps=1, batch_size=1), torch.device("cpu"))
     with pytest.raises(UsageError, match="no encoder of it; it has video, text"):
         store_features(model, str(films), tmp_path, "audio")
+
+
+def test_sounds_alone_have_none(seen: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "tone.wav", np.sin(np.arange(40_000) / 5), 16_000)
+    with pytest.raises(EvaluationError, match="no recording with video can be read"):
+        store_features(load(seen), str(tmp_path / "tone.wav"), tmp_path / "features")
+    assert not (tmp_path / "features" / "about.json").exists()
 
 
 def test_a_tower_begins_as_its_policy_says(seen: Path, tmp_path: Path) -> None:

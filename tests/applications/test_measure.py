@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from rich.console import Console
 from typer.testing import CliRunner
@@ -65,6 +67,14 @@ def test_what_is_left_out_says_why(tiny_model: Model, films: Path, monkeypatch: 
     assert not any(name.startswith("retrieval") for name in measured.numbers)
     with pytest.raises(UsageError):
         measure(tiny_model, str(films / "nowhere"))
+
+
+def test_captions_of_one_language(tiny_model: Model, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
+    line = ["evaluate", "run", "--data", str(films), "--workers", "0", "--language", "de", "--json"]
+    told = json.loads(CliRunner().invoke(app, line).stdout)
+    assert told["language"] == "de"
+    assert not any("text." in name for name in told["numbers"])
 
 
 def test_what_the_data_are_too_little_for_is_left_out(
@@ -140,6 +150,10 @@ def test_tables() -> None:
         "retrieval/text.average_but_en-video/R@10": 0.3, "retrieval/text.average_but_en-video/R@10/low": 0.21,
         "retrieval/text.average_but_en-video/R@10/high": 0.37, "retrieval/text.average_but_en-video/gallery": 200.0,
         "retrieval/text.average_but_en-video/tied": 0.0, "retrieval/video-text/gallery": 0.0,
+        "retrieval/captions-video/R@1": 0.25, "retrieval/captions-video/R@10": 0.75,
+        "retrieval/captions-video/MedR": 100.5, "retrieval/captions-video/queries": 59800.0,
+        "retrieval/captions-video/gallery": 2990.0, "retrieval/captions-video/coverage": 1.0,
+        "retrieval/captions-video/tied": 0.0,
         "correspondence/accuracy": 0.9,
         "localization/pointing": 0.8, "localization/center/pointing": 0.3, "localization/frames": 9.0,
         "localization/clips": 3.0, "localization/coverage": 0.5, "localization/moving/cIoU@fixed": 0.2,
@@ -151,7 +165,7 @@ def test_tables() -> None:
     for part in (
         "0.40-0.60",
         "(0.05)",
-        "200 in 200, 95%",
+        "\n200, 95%",
         "de",
         "average but en",
         "0.21-0.37",
@@ -161,11 +175,14 @@ def test_tables() -> None:
         "210 recordings",
         "3 recordings, 50%",
         "5.0%",
+        "59800 in 2990, 100%",
+        "no recording has both sides of video-text",
     ):
         assert part in text
     assert max(len(line) for line in text.splitlines()) <= 80
     first = rows({"a": 1.0, "a/low": 0.5, "a/high": 2.0, "a/chance": 0.1, "clips": 8.0})
     assert [row.text() for row in first] == [("1.000", "0.500 to 2.000", "0.100"), ("8", "", "")]
+    assert [row.text()[0] for row in rows({"unlisted": 0.0, "coverage": 1.0})] == ["0", "1.000"]
     assert [shown(value) for value in (0.1234, 12.34, 200.0)] == ["0.123", "12.3", "200"]
     assert [shown(value) for value in (math.inf, math.nan)] == ["inf", "nan"]
 
@@ -206,7 +223,7 @@ def test_what_cannot_be_read_is_named(
     line = ["evaluate", str(tmp_path), "--data", str(folder), "--workers", "0"]
     told = CliRunner().invoke(app, [*line, "--numbers", str(tmp_path / "deep" / "n.json")])
     assert told.exit_code == 0, told.output
-    assert "share of 7 recordings\n1 left out: they cannot be read, or lack what" in told.output
+    assert "share of 7 recordings\n1 left out: they cannot be read, or are shorter" in told.output
     content = json.loads((tmp_path / "deep" / "n.json").read_text())
     assert content["numbers"]["retrieval/audio-video/coverage"] == pytest.approx(6 / 7)
     assert content["unreadable"][str(folder / "broken.mp4")].endswith("(unrecognized)")
@@ -236,3 +253,40 @@ def test_a_place_that_cannot_be_written_is_told_before_measuring(
         told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *map(str, options)])
         assert told.exit_code == 1
         assert str(tmp_path) in told.output
+
+
+def test_a_recording_that_lacks_a_modality_counts_for_the_others(
+    tiny_model: Model, films: Path, tmp_path: Path
+) -> None:
+    """Though training requires picture and sound: sounds with captions are what AudioCaps' test set has."""
+    folder = tmp_path / "films"
+    shutil.copytree(films, folder)
+    soundfile.write(folder / "alone.wav", np.sin(np.arange(20_000) / 5), 16_000)
+    (folder / "alone.json").write_text('{"captions": [{"text": "a tone", "language": "en"}]}')
+    assert tiny_model.run.data.required == ("video", "audio")
+    measured = measure(tiny_model, str(folder), boxes=str(films.parent / "boxes.json"), batch_size=8)
+    numbers = measured.numbers
+    assert not measured.unreadable
+    assert numbers["retrieval/text-audio/gallery"] == COUNT + 1
+    assert numbers["retrieval/audio-video/gallery"] == numbers["retrieval/text-video/gallery"] == COUNT
+    assert numbers["correspondence/clips"] == COUNT
+    assert "heat.png" in [path.name for path in save_plots(tiny_model, measured, tmp_path)]
+
+
+def test_words_that_cannot_be_read_end_no_evaluation(tiny_model: Model, films: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    shutil.copytree(films, folder)
+    (folder / "film0.json").write_text('{"captions": [')
+    measured = measure(tiny_model, str(folder))
+    assert [key.rsplit("/", 1)[1] for key in measured.unreadable] == ["film0.json"]
+    assert measured.numbers["retrieval/text-video/gallery"] == COUNT - 1
+
+
+def test_no_recording_behind_the_limit_is_opened(tiny_model: Model, films: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    shutil.copytree(films, folder)
+    for name in ("a", "b", "z"):  # before the others, and behind
+        (folder / f"{name}.mp4").write_bytes(b"no film")
+    assert len(measure(tiny_model, str(folder), limit=4).unreadable) == 2
+    with pytest.raises(EvaluationError, match="none of the 2 recordings"):
+        measure(tiny_model, str(folder), limit=2)

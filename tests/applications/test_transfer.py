@@ -80,7 +80,10 @@ def test_words_are_probed_where_they_are_asked_for(
 
 def test_command_refuses(tiny_model: Model, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
-    for words, said in (([], "--train"), (["--fold", "place"], "has no fold")):
+    for words, said in (
+        ([], "--train"),
+        (["--fold", "place"], "no recording has a field 'place' of folds; there are fold, group, label"),
+    ):
         told = CliRunner().invoke(app, ["transfer", str(tmp_path), str(labelled), "--workers", "0", *words])
         assert told.exit_code in (2, 7)
         assert said in told.stderr

@@ -79,7 +79,7 @@ def test_words_of_any_caption_of_a_recording_count(memory_clips: MakeClips, give
     # The loader draws one caption a recording; "dog" is said of recording 1 too, whichever it drew there.
     captions = [[Caption("dog")], [Caption("hound"), Caption("dog")], [Caption("cat")]]
     held = embed_held_out(
-        given(video=torch.eye(3), audio=torch.eye(3), text=torch.eye(3)), middle(memory_clips(3, captions))
+        given(video=torch.eye(3), audio=torch.eye(3), text=torch.eye(4, 3)), middle(memory_clips(3, captions))
     )
     rows = torch.arange(3)
     drawn = held.vectors["text"].captions[1] == "dog"

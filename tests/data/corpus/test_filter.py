@@ -73,6 +73,10 @@ def test_command_packs_what_is_left(corpus: Corpus, tmp_path: Path) -> None:
     again = CliRunner().invoke(app, ["filter", str(out), "--out", str(tmp_path / "again"), "--dry-run"])
     assert "captions: 2 of 2 kept" in again.output
     assert not (tmp_path / "again").exists()
+    assert CliRunner().invoke(app, ["filter", str(out), "--dry-run"]).exit_code == 0
+    nowhere = CliRunner().invoke(app, ["filter", str(out)])
+    assert nowhere.exit_code == 2
+    assert "give --out" in nowhere.stderr
 
 
 def test_nothing_left_is_said(corpus: Corpus, tmp_path: Path) -> None:

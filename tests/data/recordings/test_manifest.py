@@ -93,6 +93,11 @@ def test_fingerprint(tmp_path: Path) -> None:
         ("m.csv", "path,label\n,y\n", "line 2: field 'path'"),
         ("m.csv", "path\na.mp4\na.mp4\n", "line 3: key 'a' is already that of line 2"),
         ("m.csv", "key,path\nk,a.mp4\nk,b.mp4\n", "line 3: key 'k'"),
+        (
+            "m.csv",
+            "path,caption\na.mp4,x\na.mp4,y\n",
+            'all captions in one row, such as ["a", "b"] or {"en": ["a", "b"]}',
+        ),
         ("m.csv", 'path\n"a.mp4\n', "is not CSV"),
         ("m.jsonl", "\n\n", "no rows"),
         ("m.jsonl", '{"path": "a.mp4"}\n{"path"}\n', "line 2 is not JSON"),
@@ -122,3 +127,11 @@ def test_not_utf8(tmp_path: Path) -> None:
 def test_byte_order_mark_and_windows_lines(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes(b"\xef\xbb\xbfpath,label\r\na.mp4,x\r\n")
     assert open_recordings(str(tmp_path / "m.csv"))[0].label == "x"
+
+
+def test_captions_of_one_row_by_language(tmp_path: Path) -> None:
+    told = manifest(
+        tmp_path, 'path,captions\na.mp4,"{""en"": [""a dog"", ""a hound""], ""de"": ""ein Hund""}"\n', "m.csv"
+    )
+    captions = open_recordings(told)[0].captions
+    assert captions == (Caption("a dog", "en"), Caption("a hound", "en"), Caption("ein Hund", "de"))

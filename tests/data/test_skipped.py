@@ -1,0 +1,20 @@
+"""What the ledger of unreadable recordings says in the log."""
+
+from pathlib import Path
+
+import pytest
+
+from mmssl.data.skipped import Skipped
+from mmssl.errors import Fault
+
+
+def test_the_log_names_the_first_of_a_fault_and_the_file_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ledger = Skipped(tmp_path, limit=1.0)
+    for number in range(500):
+        ledger.record(f"{number}.wav", Fault.NO_VIDEO, "it has no video")
+    ledger.record("cut.mp4", Fault.CORRUPT, "ends early")
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 22
+    assert told[20].endswith(f"further ones like it are named in {tmp_path / 'skipped.jsonl'} alone")
+    assert "cut.mp4" in told[21]
+    assert len((tmp_path / "skipped.jsonl").read_text().splitlines()) == len(ledger.reasons) == 501
