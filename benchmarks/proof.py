@@ -46,7 +46,7 @@ Measure = Callable[[Model, Path], Mapping[str, float]]  # of a trained model and
 
 
 def evaluated(model: Model, world: Path) -> Mapping[str, float]:
-    """What `mmssl evaluate RUN --data WORLD/test --validation WORLD/valid` prints."""
+    """What `mmssl evaluate RUN WORLD/test --validation WORLD/valid` prints."""
     valid = world / "valid"
     return measure(model, str(world / "test"), validation=str(valid) if valid.is_dir() else None, workers=1).numbers
 

@@ -1,6 +1,6 @@
 """Multilingual multimodal pretraining: video and what is said of it in several languages, as in Multi-HowTo100M.
 
-mmssl train recipes/mmp.py --data multi_howto.jsonl --out runs/mmp; mmssl evaluate runs/mmp --data msrvtt.jsonl
+mmssl train recipes/mmp.py --data multi_howto.jsonl --out runs/mmp; mmssl evaluate runs/mmp msrvtt.jsonl
 
 Huang et al. 2021, "Multilingual Multimodal Pre-training". The paper's: multilingual BERT, captions of one moment in two
 languages. Ours: S3D-G that learns, where the paper pools features that stay as they are; rate, batch and schedule.

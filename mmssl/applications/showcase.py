@@ -28,7 +28,7 @@ OWN = (
     "mmssl probe my/videos                                  # what is in them, and what is broken",
     "mmssl pack my/videos --out my/shards                   # captions: NAME.txt, .srt, .vtt or .json beside NAME.mp4",
     "mmssl train recipes/quickstart.py --data my/shards --steps 20000 --out runs/mine",
-    "mmssl evaluate runs/mine --data my/heldout",
+    "mmssl evaluate runs/mine my/heldout",
     "mmssl index runs/mine my/videos --out my/index",
     'mmssl search my/index "a dog barks" --sheet answers.png',
     "mmssl search my/index --audio bark.wav --in video",

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder. Its recipe.py is run: trust who made it.")],
-    data: Annotated[str, typer.Option(help="Held-out recordings: folder, glob, manifest or shards.")],
+    data: Annotated[
+        str | None, typer.Argument(help="Held-out recordings: folder, glob, manifest or shards.", metavar="DATA")
+    ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="Other recordings that fix the thresholds of heat maps; halves of --data if not.")
+        str | None, typer.Option(help="Other recordings that fix the thresholds of heat maps; halves of DATA if not.")
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print all numbers as one JSON document instead of tables.")
@@ -30,6 +32,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 32,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode; 0: this one does.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    named: Annotated[str | None, typer.Option("--data", hidden=True, help="DATA, as training names it.")] = None,
 ) -> None:
     """Measure a model on recordings that it has not seen, each number beside chance and its 95 % interval.
 
@@ -40,10 +43,10 @@ def evaluate(
     query, as papers count. The score below which nothing in view sounds is kept in the run, for `mmssl localize`.
 
     Example:
-        mmssl evaluate runs/quickstart --data world/test --limit 200 --numbers numbers.json --plots plots
-        mmssl evaluate runs/quickstart --data world/test --validation world/valid
-        mmssl evaluate runs/quickstart --data world/test --json | jq .numbers
-        mmssl evaluate runs/words --data msrvtt_test.jsonl --language en
+        mmssl evaluate runs/quickstart world/test --limit 200 --numbers numbers.json --plots plots
+        mmssl evaluate runs/quickstart world/test --validation world/valid
+        mmssl evaluate runs/quickstart world/test --json | jq .numbers
+        mmssl evaluate runs/words msrvtt_test.jsonl --language en
     """
     from mmssl.applications.calibration import keep_calibration
     from mmssl.applications.measure import measure
@@ -54,8 +57,11 @@ def evaluate(
     from mmssl.cli.tables import show
     from mmssl.cli.terminal import say, warn
     from mmssl.data.atomic import write_atomically
-    from mmssl.errors import EvaluationError
+    from mmssl.errors import EvaluationError, UsageError
 
+    if (data is None) == (named is None):
+        raise UsageError("which recordings? mmssl evaluate RUN DATA; mmssl evaluate --help says more")
+    data = data or named or ""
     claim(numbers, None if plots is None else plots / "recall.png")
     model = load(run, device)
     with bar("measuring") as show_share:

@@ -40,7 +40,7 @@ def quickstart(
     training = ("train", _shown(RECIPE), "--data", out / "shards", "--steps", steps, "--out", run, "--resume")
     job.do("train", *training)
     test = world / "test"
-    job.do("measure", "evaluate", run, "--data", test, "--numbers", out / "numbers.json", "--plots", out / "plots")
+    job.do("measure", "evaluate", run, test, "--numbers", out / "numbers.json", "--plots", out / "plots")
     job.do("index", "index", run, test, "--out", index)
     from mmssl.applications.showcase import picture_of, write_report
 

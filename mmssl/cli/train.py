@@ -95,4 +95,4 @@ def uses(folder: Path, objective: "Objective") -> list[str]:
     commands = {"synchrony": "sync {} FILM", "alignment": "align {} FILM FILM", "clusters": "cluster {} DATA"}
     able = [commands[further.name] for further in FURTHER if further.name in commands and further.suits(objective)]
     search = ["index {} DATA --out INDEX"] if objective.comparable else []
-    return [f"mmssl {command.format(folder)}" for command in ["evaluate {} --data HELD_OUT", *able, *search]]
+    return [f"mmssl {command.format(folder)}" for command in ["evaluate {} HELD_OUT", *able, *search]]

@@ -121,7 +121,10 @@ def test_commands(tiny_model: Model, films: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(model_module, "load", lambda run, device: tiny_model)
     options = ["--numbers", str(tmp_path / "n.json"), "--plots", str(tmp_path / "plots"), "--workers", "0"]
     boxes = ["--boxes", str(films.parent / "boxes.json")]
-    told = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--data", str(films), *boxes, *options])
+    for line in ([], [str(films), "--data", str(films)]):  # none, and both
+        told = CliRunner().invoke(app, ["evaluate", str(tmp_path), *line])
+        assert "mmssl evaluate RUN DATA" in told.output
+    told = CliRunner().invoke(app, ["evaluate", str(tmp_path), str(films), *boxes, *options])
     assert told.exit_code == 0, told.output
     assert "audio" in told.output, told.output
     assert json.loads((tmp_path / "n.json").read_text())["numbers"]["retrieval/left-out"] == 0

@@ -164,5 +164,5 @@ def test_names_what_a_model_can_do(name: str, options: dict[str, bool | int | fl
 
     objective = Recipe(Path(__file__).parents[2] / "recipes" / f"{name}.py", options).build().objective
     told = found(Path("RUN"), objective)
-    assert told[0] == "mmssl evaluate RUN --data HELD_OUT"
+    assert told[0] == "mmssl evaluate RUN HELD_OUT"
     assert told[1] == f"mmssl {uses}"
