@@ -5,7 +5,7 @@ nearest trajectory along the alignment. The film that the sound is taken from se
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,12 @@ from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.pyav import PyAVMedia, PyAVReader
 from mmssl.data.decode.reader import Media, VideoInfo
 from mmssl.errors import UsageError
+from mmssl.evaluate.held_out import Watch
 from mmssl.objective import Objective
 
 _TALLEST = 360  # pixels of a picture beside others
 _AHEAD = 32  # pictures that are asked for at once
 Floats = NDArray[np.float64]
-Watch = Callable[[float], None]  # the share of the work that is done, 0 to 1
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Zero-shot classification: recordings told apart by words alone, where sight or sound and words share a space."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from mmssl.data.recordings import Recording
 from mmssl.data.skipped import Skipped
 from mmssl.errors import UsageError
 from mmssl.evaluate.frozen import NothingSeenError, alone, look_at_windows
+from mmssl.evaluate.held_out import Watch
 from mmssl.evaluate.interval import described
 from mmssl.evaluate.layers import Embedding
 
@@ -89,7 +90,7 @@ def classify(
     windows: int = 4,
     limit: int = 0,
     workers: int = 0,
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
 ) -> list[Classified]:
     """Each recording by its pictures and by its sound, as far as the model has them and the recording too.
 
@@ -121,8 +122,9 @@ def classify(
     for modality in modalities or seen:
         clips = alone(model.run.data.of(source), modality, windows)
         try:
-            settings = {"limit": limit, "workers": workers}
-            looked = look_at_windows(model.objective, clips, [Embedding()], modality, **settings, watch=watch)
+            looked = look_at_windows(
+                model.objective, clips, [Embedding()], modality, limit=limit, workers=workers, watch=watch
+            )
         except NothingSeenError:
             if modalities or (modality == seen[-1] and not found):
                 raise

@@ -1,6 +1,6 @@
 """Recordings in clusters: those that a clustering model has learnt, or k-means of what any model embeds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mmssl.data.clips import OpenClips
 from mmssl.data.skipped import Skipped
 from mmssl.errors import EvaluationError, UsageError
 from mmssl.evaluate.clusters import Clustered, Clusters, TellsClusters
-from mmssl.evaluate.held_out import Gatherer, Progress, asked_for, look, middle
+from mmssl.evaluate.held_out import Gatherer, Progress, Watch, asked_for, look, middle
 from mmssl.evaluate.vectors import VectorGatherer
 from mmssl.modules.assignment import k_means, whitened
 
@@ -58,7 +58,7 @@ def cluster(
     limit: int = 0,
     batch_size: int = 32,
     workers: int = 0,
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Clustered, Skipped]:
     """The cluster of the middle of each recording, and the ledger of those that cannot be read.
 

@@ -1,7 +1,6 @@
 """Features of each recording's middle, computed once and kept for trainings that lock their encoder."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +12,7 @@ from mmssl.applications.model import Model
 from mmssl.data.atomic import write_atomically
 from mmssl.data.skipped import Skipped
 from mmssl.errors import EvaluationError, UsageError
-from mmssl.evaluate.held_out import held_out, middle
+from mmssl.evaluate.held_out import Watch, held_out, middle
 from mmssl.modules.fingerprint import fingerprint
 from mmssl.modules.stored_features import ABOUT, KEYS, VECTORS, key_numbers
 
@@ -36,7 +35,7 @@ def store_features(
     *,
     batch_size: int = 32,
     workers: int = 0,
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
 ) -> Kept:
     """Write what `modules.stored_features.StoredFeatures` reads: the pooled map of the encoder, before any head.
 

@@ -1,7 +1,7 @@
 """Recordings into an index: opened, cut into overlapping windows, embedded, added in groups, whole or not at all."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from mmssl.data.keyed import Keyed
 from mmssl.data.skipped import Skipped
 from mmssl.data.sources import open_recordings
 from mmssl.errors import MediaError, UsageError
+from mmssl.evaluate.held_out import Watch
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def build_index(
     threads: int = 2,
     save_every: float = 10.0,
     prune: bool = False,
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
 ) -> IndexReport:
     """Add the recordings of a source to an index; those that are in and have not changed are left alone.
 

@@ -1,7 +1,7 @@
 """Where in a film does it sound? Heat maps over its pictures, their peak's track, and when nothing in view sounds."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,11 +20,11 @@ from mmssl.data.atomic import write_atomically
 from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.pyav import PyAVMedia, PyAVReader
 from mmssl.errors import Fault, MediaError
+from mmssl.evaluate.held_out import Watch
 from mmssl.evaluate.sounds import noise, silence
 from mmssl.objective import Objective
 
 SAMPLED = 12  # windows from which the scale of a film's scores is taken
-Watch = Callable[[float], None]  # the share of the film that is done, 0 to 1
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """All evaluations that a model and some data allow, with what was looked at kept for pictures."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +17,7 @@ from mmssl.evaluate.captioning import Captioner, Captioning
 from mmssl.evaluate.correspondence import PairGatherer
 from mmssl.evaluate.evidence import Evidence
 from mmssl.evaluate.further import Further
-from mmssl.evaluate.held_out import Gatherer, Progress, asked_for, look, middle
+from mmssl.evaluate.held_out import Gatherer, Progress, Watch, asked_for, look, middle
 from mmssl.evaluate.localization import Localization
 from mmssl.evaluate.retrieval import Retrieval
 from mmssl.evaluate.synchrony import SYNCHRONY
@@ -69,7 +69,7 @@ def measure(
     batch_size: int = 32,
     workers: int = 0,
     language: str = "",
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
 ) -> Measured:
     """Retrieval, correspondence, localization and what `FURTHER` has, each where it can be made.
 
@@ -117,8 +117,7 @@ def measure(
     gatherers: list[Gatherer] = [gatherer for gatherer in (vectors, pairs, evidence) if gatherer is not None]
     asked = asked_for(opened, limit)
     if gatherers:
-        if watch is not None:
-            gatherers.append(Progress(watch, asked))
+        gatherers += [] if watch is None else [Progress(watch, asked)]
         look(gatherers, objective, opened, batch_size, limit=limit, workers=workers, skipped=skipped)
     numbers: dict[str, float] = {}
     held = None if vectors is None else vectors.held(asked)

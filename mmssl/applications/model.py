@@ -16,7 +16,7 @@ from mmssl.applications.archive import Part, of_each
 from mmssl.applications.calibration import read_calibration
 from mmssl.applications.embedder import Embedder
 from mmssl.applications.inputs import Array
-from mmssl.applications.localize import Localizer, Located, Threshold, Watch
+from mmssl.applications.localize import Localizer, Located, Threshold
 from mmssl.applications.moments import Hit
 from mmssl.applications.search import open_indexes, search
 from mmssl.applications.sync import Synced, Syncer
@@ -24,6 +24,7 @@ from mmssl.batch import Modality
 from mmssl.data.decode.reader import Media
 from mmssl.data.sources import open_recordings
 from mmssl.errors import MediaError
+from mmssl.evaluate.held_out import Watch
 from mmssl.run import Run
 from mmssl.training.folder import load_run
 from mmssl.training.processes import find_device

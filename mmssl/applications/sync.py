@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Media, Reader
 from mmssl.errors import EvaluationError, Fault, MediaError, UsageError
+from mmssl.evaluate.held_out import Watch
 from mmssl.evaluate.offsets import answer, certainty, curve, finer
 from mmssl.evaluate.sync_numbers import CERTAIN
 from mmssl.evaluate.synchrony import Synchronizer
@@ -25,7 +25,6 @@ from mmssl.evaluate.synchrony import Synchronizer
 SHORTEST = 1.0  # s of picture and sound
 CHUNK = 4  # stretches of a film that are in memory at once
 _AT_ONCE = 1024  # moments of a track
-Watch = Callable[[float], None]  # the share of the film that is done, 0 to 1
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,18 @@ def classify(
     chosen = parsed("--modalities", modalities)
     claim(out)
     model = load(run, device)
-    settings = {"windows": windows, "limit": limit, "workers": workers}
     with bar("classifying") as watch:
-        found = find(model, data, asked, sentences, modalities=chosen, **settings, watch=watch)
+        found = find(
+            model,
+            data,
+            asked,
+            sentences,
+            modalities=chosen,
+            windows=windows,
+            limit=limit,
+            workers=workers,
+            watch=watch,
+        )
     rows = [row for each in found for row in _rows(each, top)]
     if out is not None:  # first, as whoever reads the answers may stop reading
         _write(out, rows, found, sentences)

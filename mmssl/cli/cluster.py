@@ -55,9 +55,10 @@ def cluster(
     claim(out, None if sheets is None else sheets / "sheet.png")
     model = load(run, device)
     search = KMeans(clusters, dims, seed) if clusters else None
-    settings = {"limit": limit, "batch_size": batch_size, "workers": workers}
     with bar("clustering") as watch:
-        found, skipped = find(model, data, search, asked, **settings, watch=watch)
+        found, skipped = find(
+            model, data, search, asked, limit=limit, batch_size=batch_size, workers=workers, watch=watch
+        )
     save_table(table(found, data), out)  # first, as whoever reads the numbers may stop reading
     show(found.numbers())
     say(f"{out}: {len(found.keys)} recordings")

@@ -1,5 +1,6 @@
 """`mmssl evaluate`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,7 +49,6 @@ def evaluate(
         mmssl evaluate runs/quickstart world/test --json | jq .numbers
         mmssl evaluate runs/words msrvtt_test.jsonl --language en
     """
-    from mmssl.applications.calibration import keep_calibration
     from mmssl.applications.measure import measure
     from mmssl.applications.model import load
     from mmssl.cli.documents import document, print_json
@@ -90,11 +90,7 @@ def evaluate(
     if not measured.numbers:
         raise EvaluationError(f"{data}: nothing could be measured, for the reasons above")
     seen_on = validation or f"{measured.numbers.get('localization/clips', 0):.0f} recordings of {data}"
-    try:
-        if (kept := keep_calibration(run, measured.numbers, seen_on)) is not None:
-            tell(f"{kept}: the score below which nothing in view sounds")
-    except OSError as error:  # another's run, say: what was measured is still wanted
-        warn(f"warning: {error.filename}: not kept, {error.strerror}")
+    _keep_threshold(run, measured, seen_on, tell)
     if numbers is not None:
         tell(f"{numbers}: all numbers")
     if plots is not None:
@@ -102,6 +98,18 @@ def evaluate(
 
         for path in save_plots(model, measured, plots):
             tell(path)
+
+
+def _keep_threshold(run: Path, measured: "Measured", seen_on: str, tell: Callable[[str], None]) -> None:
+    """Of the heat maps, in the run, for `mmssl localize`."""
+    from mmssl.applications.calibration import keep_calibration
+    from mmssl.cli.terminal import warn
+
+    try:
+        if (kept := keep_calibration(run, measured.numbers, seen_on)) is not None:
+            tell(f"{kept}: the score below which nothing in view sounds")
+    except OSError as error:  # another's run, say: what was measured is still wanted
+        warn(f"warning: {error.filename}: not kept, {error.strerror}")
 
 
 def _fields(measured: "Measured") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from mmssl.data.recordings import Recording
 from mmssl.data.skipped import Skipped
 from mmssl.data.window import EvenWindows
 from mmssl.errors import EvaluationError, UsageError
+from mmssl.evaluate.held_out import Watch
 from mmssl.evaluate.layers import Layer
 from mmssl.objective import Objective
 
@@ -104,7 +105,7 @@ def look_at_windows(
     limit: int = 0,
     batch_size: int = 32,
     workers: int = 0,
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
 ) -> Seen:
     """Look once at every window of every recording.
 

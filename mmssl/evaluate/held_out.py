@@ -14,6 +14,8 @@ from mmssl.data.window import CenterWindow
 from mmssl.errors import UsageError
 from mmssl.objective import Objective
 
+Watch = Callable[[float], None]  # is told the share of the work that is done, 0 to 1
+
 
 class Gatherer(Protocol):
     """What an evaluation keeps of each batch, so that several evaluations decode the films once."""
@@ -32,7 +34,7 @@ class Progress:
         recordings: that will be.
     """
 
-    watch: Callable[[float], None]
+    watch: Watch
     recordings: int
 
     def add(self, batch: Batch) -> None:

@@ -7,7 +7,7 @@ their accuracies. `neighbors/R@k` needs no classifier (`class_retrieval`), `dim`
 `probe/MODALITY/majority` is what the commonest class of the training data gets.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,13 +22,13 @@ from mmssl.errors import EvaluationError, MediaError, UsageError
 from mmssl.evaluate.class_retrieval import same_class
 from mmssl.evaluate.classifiers import CLASSIFIERS, Classifier, Examples, per_recording
 from mmssl.evaluate.frozen import Frozen, NothingSeenError, Told, alone, look_at_windows, with_labels
+from mmssl.evaluate.held_out import Watch
 from mmssl.evaluate.interval import described
 from mmssl.evaluate.layers import LAYERS, Layer
 from mmssl.evaluate.splits import Split, leave_one_fold_out, trained_and_tested
 from mmssl.objective import Objective
 
 _LOOKED_AT = 200  # recordings in which a field of folds is sought
-Watch = Callable[[float], None]  # the share of the work that is done, 0 to 1
 
 
 def _part(watch: Watch | None, number: int, of: int) -> Watch | None:
