@@ -9,11 +9,14 @@ from pathlib import Path
 from mmssl.errors import Fault, TrainingError, UsageError
 
 _log = logging.getLogger(__name__)
-_NAMED = 20  # of each fault in the log: a folder of sounds lacks pictures ten thousand times
+_NAMED = 20  # of a fault in the log, where all are named elsewhere or nothing is broken
+_LACKING = (Fault.NO_VIDEO, Fault.NO_AUDIO)  # a folder of sounds lacks pictures ten thousand times
 
 
 class Skipped:
-    """Counts unreadable recordings; each is named once in `skipped.jsonl`, and in the log the first of each fault.
+    """Counts unreadable recordings; each is named once, in `skipped.jsonl` or, where there is none, in the log.
+
+    In the log stand only the first of what `skipped.jsonl` names, and of those that lack a modality.
 
     Args:
         folder: where `skipped.jsonl` is appended; None keeps the ledger in memory.
@@ -52,7 +55,8 @@ class Skipped:
         if key not in self.reasons:
             self.reasons[key] = (fault, detail)
             self._named[fault] += 1
-            if self._named[fault] <= _NAMED:
+            each = self.file is None and fault not in _LACKING
+            if each or self._named[fault] <= _NAMED:
                 _log.warning("left out %s: %s (%s)", key, detail, fault.value)
             elif self._named[fault] == _NAMED + 1:
                 told = "counted alone" if self.file is None else f"named in {self.file} alone"

@@ -18,3 +18,13 @@ def test_the_log_names_the_first_of_a_fault_and_the_file_all(tmp_path: Path, cap
     assert told[20].endswith(f"further ones like it are named in {tmp_path / 'skipped.jsonl'} alone")
     assert "cut.mp4" in told[21]
     assert len((tmp_path / "skipped.jsonl").read_text().splitlines()) == len(ledger.reasons) == 501
+
+
+def test_without_a_file_the_log_names_all_that_are_broken(caplog: pytest.LogCaptureFixture) -> None:
+    ledger = Skipped(limit=1.0)
+    for number in range(30):
+        ledger.record(f"{number}.wav", Fault.NO_VIDEO, "it has no video")
+        ledger.record(f"{number}.mp4", Fault.CORRUPT, "ends early")
+    told = [record.getMessage() for record in caplog.records]
+    assert sum(".mp4" in line for line in told) == 30
+    assert [line.rpartition(" are ")[2] for line in told if "further" in line] == ["counted alone"]
