@@ -9,6 +9,7 @@ import shutil
 import stat
 import zlib
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,12 +26,16 @@ def cache_folder() -> Path:
     Raises:
         UsageError: everybody may write into it, and so choose what is read from it.
     """
-    named = os.environ.get("MMSSL_CACHE")
-    folder = Path(named or Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "mmssl")
+    folder = _folder(os.environ.get("MMSSL_CACHE"), os.environ.get("XDG_CACHE_HOME"))
     with suppress(OSError):
         if folder.stat().st_mode & stat.S_IWOTH:
             raise UsageError(f"{folder}: everybody may write into this cache; chmod o-w it, or name one by MMSSL_CACHE")
     return folder
+
+
+@lru_cache(maxsize=4)
+def _folder(named: str | None, caches: str | None) -> Path:
+    return Path(named or Path(caches or Path("~/.cache").expanduser()) / "mmssl")
 
 
 def cache_bytes() -> int:

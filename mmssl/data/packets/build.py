@@ -111,7 +111,9 @@ def build(media: ContainerMedia, source: Source, read_at: ReadAt, size: int) -> 
     audio = built.get(media.audio.index) if media.audio else None
     if video is None and audio is None:
         return None
-    return PacketTable(size, len(media.demuxer.container.streams), media.info, media.matrix, video, audio)
+    packets = sum(len(stream.stamp) for stream in (video, audio) if stream)
+    streams = len(media.demuxer.container.streams)
+    return PacketTable(size, streams, media.info, media.matrix, packets, lambda: video, lambda: audio)
 
 
 def _stream(rows: _Rows, context: Any) -> StreamPackets | None:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,11 @@ def _stream_facts(stream: StreamPackets) -> dict[str, Any]:
 
 
 def decode(data: bytes, size: int) -> PacketTable | None:
-    """A table of a file of `size` bytes; None when it is damaged, of another version or of another file."""
+    """A table of a file of `size` bytes; None when it is damaged, of another version or of another file.
+
+    Its streams are made when they are first asked for, since mostly one is, and looked at then: None for one that
+    cannot be.
+    """
     try:
         magic, version, check, length = _HEAD.unpack_from(data)
         body = data[_HEAD.size :]
@@ -101,49 +106,68 @@ def decode(data: bytes, size: int) -> PacketTable | None:
         raw = zlib.decompressobj().decompress(body, length)  # no more, whatever it would grow to
         told = int.from_bytes(raw[:4], "big")
         facts = json.loads(raw[4 : 4 + told])
-        columns = _columns(raw, 4 + told, facts["columns"])
-        return _table(facts, columns, size)
-    except (struct.error, zlib.error, ValueError, KeyError, TypeError, IndexError, ArithmeticError, RecursionError):
+        return _table(facts, _Columns(raw, 4 + told, facts["columns"]), size)
+    except _IMPOSSIBLE:
         # Whatever a hostile table may do wrong: the container itself is then opened.
         return None
 
 
-def _columns(raw: bytes, place: int, shapes: Sequence[Any]) -> list[Ints]:
-    columns = []
-    for kind, count, first in shapes:
-        if type(count) is not int or not 0 < count <= MOST:
-            raise ValueError(count)
-        if kind == "":
-            columns.append(np.full(count, first, np.int64))
-            continue
-        width = np.dtype(_KINDS[_KINDS.index(kind)]).itemsize
-        column = np.frombuffer(raw, np.int8, count * width, place)
+_IMPOSSIBLE = (struct.error, zlib.error, ValueError, KeyError, TypeError, IndexError, ArithmeticError, RecursionError)
+
+
+class _Columns:
+    """The columns of a table: three of all packets in the order of the file, then six of each stream.
+
+    Args:
+        raw: of the table, decompressed.
+        place: in it where the first column begins.
+        shapes: (kind, count, first value) of each.
+
+    Raises:
+        ValueError, TypeError, IndexError: these are not columns.
+    """
+
+    def __init__(self, raw: bytes, place: int, shapes: Sequence[Any]) -> None:
+        self._raw, self._found = raw, list[tuple[str, int, int, int]]()
+        for kind, count, first in shapes:
+            if type(count) is not int or not 0 < count <= MOST:
+                raise ValueError(count)
+            self._found.append((kind, count, first, place))
+            place += count * np.dtype(_KINDS[_KINDS.index(kind)]).itemsize if kind else 0
+        self.packets = self._found[0][1]
+
+    def __getitem__(self, number: int) -> Ints:
+        kind, count, first, place = self._found[number]
+        if not kind:
+            return np.full(count, first, np.int64)
+        width = np.dtype(kind).itemsize
+        column = np.frombuffer(self._raw, np.int8, count * width, place)
         if width > 1:
             column = column.reshape(width, count).T.ravel().view(f"<{kind}")
-        columns.append(column.astype(np.int64))
-        place += count * width
-    return columns
+        return column.astype(np.int64)
+
+    def of(self, stream: int) -> list[Ints]:
+        """The six of a stream."""
+        return [self[3 + 6 * stream + number] for number in range(6)]
+
+    def places(self, stream: int, size: int) -> tuple[Ints, Ints]:
+        """Offset and size of each packet of a stream.
+
+        Raises:
+            ValueError: they are not within a file of `size` bytes.
+        """
+        owner, gap, length = self[0], self[1], self[2]
+        if length.min() < 1 or length.max() > size or gap.min() < 0 or gap.max() > size:
+            raise ValueError(size)
+        ends = np.cumsum(gap + length)
+        if ends[-1] > size:
+            raise ValueError(size)
+        mine = np.flatnonzero(owner == stream)
+        sizes = length[mine]
+        return ends[mine] - sizes, sizes
 
 
-def _table(facts: dict[str, Any], columns: list[Ints], size: int) -> PacketTable | None:
-    owner, gap, length, *rest = columns
-    if facts["size"] != size or not len(owner) == len(gap) == len(length):
-        return None
-    if (length < 1).any() or (length > size).any() or (gap < 0).any() or (gap > size).any():
-        return None
-    ends = np.cumsum(gap + length)
-    if ends[-1] > size:
-        return None
-    streams: list[StreamPackets | None] = []
-    number = 0
-    for told in (facts["video"], facts["audio"]):
-        if told is None:
-            streams.append(None)
-            continue
-        mine = owner == number
-        streams.append(_stream(told, (ends - length)[mine], length[mine], rest[6 * number : 6 * number + 6]))
-        number += 1
-    video, audio = streams
+def _table(facts: dict[str, Any], columns: _Columns, size: int) -> PacketTable | None:
     a, b, c, d = (int(sign) for sign in facts["matrix"])
     info = MediaInfo(
         str(facts["info"]["container"]),
@@ -151,12 +175,13 @@ def _table(facts: dict[str, Any], columns: list[Ints], size: int) -> PacketTable
         None if facts["info"]["video"] is None else VideoInfo(**facts["info"]["video"]),
         None if facts["info"]["audio"] is None else AudioInfo(**facts["info"]["audio"]),
     )
-    fits = all(stream is None or stream.makes_sense() for stream in streams)
-    agree = video is None or (info.video is not None and not video.coding.sample_rate)
-    agree = agree and (audio is None or (info.audio is not None and audio.coding.sample_rate > 0))
-    if not (fits and agree and number and (a, b, c, d) in _MATRICES and _plausible(info)):
+    if facts["size"] != size or (a, b, c, d) not in _MATRICES or not _plausible(info):
         return None
-    return PacketTable(size, int(facts["streams"]), info, (a, b, c, d), video, audio)
+    video, audio = facts["video"], facts["audio"]
+    # A stream without its facts in `info` would be of a recording that has none.
+    pictures = partial(_stream, video if info.video else None, columns, 0, size, is_sound=False)
+    sounds = partial(_stream, audio if info.audio else None, columns, int(video is not None), size, is_sound=True)
+    return PacketTable(size, int(facts["streams"]), info, (a, b, c, d), columns.packets, pictures, sounds)
 
 
 _MATRICES = {(a, 0, 0, d) for a in (-1, 1) for d in (-1, 1)} | {(0, b, c, 0) for b in (-1, 1) for c in (-1, 1)}
@@ -180,13 +205,25 @@ def _plausible(info: MediaInfo) -> bool:
     return all(type(number) in (int, float) and abs(number) < 1e9 for number in numbers)
 
 
-def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints]) -> StreamPackets:
+def _stream(
+    told: dict[str, Any] | None, columns: _Columns, number: int, size: int, *, is_sound: bool
+) -> StreamPackets | None:
+    if told is None:
+        return None
+    try:
+        stream = _told(told, columns.places(number, size), columns.of(number))
+        return stream if stream.makes_sense() and (stream.coding.sample_rate > 0) == is_sound else None
+    except _IMPOSSIBLE:
+        return None
+
+
+def _told(told: dict[str, Any], places: tuple[Ints, Ints], columns: list[Ints]) -> StreamPackets:
     stamp, duration, skip, trim, flags, check = columns
     coding = told["coding"]
     width, height = coding["size"]
     before_stamp, before_duration = (int(value) for value in told["before"])
     rate, reorder = int(coding["sample_rate"]), int(coding["reorder"])
-    if coding["decoder"] not in DECODERS or len({len(offset), *(len(column) for column in columns)}) != 1:
+    if coding["decoder"] not in DECODERS or len({len(column) for column in (*places, *columns)}) != 1:
         raise ValueError(coding["decoder"])
     if not (0 <= width < 1 << 16 and 0 <= height < 1 << 16 and 0 <= rate < 1 << 24 and 0 <= reorder <= 32):
         raise ValueError(coding)
@@ -210,8 +247,7 @@ def _stream(told: dict[str, Any], offset: Ints, size: Ints, columns: list[Ints])
             reorder,
         ),
         track,
-        offset,
-        size,
+        *places,
         before_stamp + np.cumsum(stamp),
         before_duration + np.cumsum(duration),
         skip,

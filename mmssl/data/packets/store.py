@@ -23,7 +23,7 @@ from mmssl.data.ranges import FileRanges, LocalRanges
 from mmssl.data.slices import Slice, slice_of
 from mmssl.errors import MediaError
 
-REMEMBERED = 64  # tables in memory, for several visits to a recording
+REMEMBERED = 1024  # tables in memory, for several visits to a recording
 PACKETS = 1 << 18  # in these tables; 66 bytes each
 LARGEST = 1 << 26  # bytes of a file that is read through on its first visit; larger ones want packing
 USUAL = 1 << 12  # bytes of a table; the cache's bound counts them so
@@ -37,6 +37,7 @@ class Store:
 
     def __init__(self) -> None:
         self._tables: OrderedDict[str, PacketTable | None] = OrderedDict()
+        self._packets = 0  # in these
         self._lock = Lock()
         self._keeps = True  # what is put into the cache is found there again
 
@@ -82,19 +83,19 @@ class Store:
         """Drop what is in memory; the cache folder stays."""
         with self._lock:
             self._tables.clear()
+            self._packets = 0
 
     def _remember(self, name: str, table: PacketTable | None) -> PacketTable | None:
         with self._lock:
+            self._packets += _count(table) - _count(self._tables.pop(name, None))
             self._tables[name] = table
-            while len(self._tables) > REMEMBERED or (
-                len(self._tables) > 1 and sum(map(_count, self._tables.values())) > PACKETS
-            ):
-                self._tables.popitem(last=False)
+            while len(self._tables) > REMEMBERED or (len(self._tables) > 1 and self._packets > PACKETS):
+                self._packets -= _count(self._tables.popitem(last=False)[1])
         return table
 
 
 def _count(table: PacketTable | None) -> int:
-    return 0 if table is None else sum(len(stream.stamp) for stream in (table.video, table.audio) if stream)
+    return 0 if table is None else table.packets
 
 
 def table_of(source: BinaryIO, name: str) -> bytes | None:

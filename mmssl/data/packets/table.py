@@ -5,6 +5,7 @@ what makes its decoder. Reading a window is then a range of bytes, with no probi
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,7 +102,7 @@ class StreamPackets:
             return before and bool((np.diff(self.stamp) > 0).all()) and self.coding.layout != ""
         # Each time is told once and never far back, and every place to begin is later than the one before.
         behind = np.maximum.accumulate(self.seconds) - self.seconds
-        unique = bool((np.diff(np.sort(self.stamp)) > 0).all())
+        unique = bool((np.diff(self.stamp[self._order]) > 0).all())
         ahead = bool((np.diff(self.stamp[self.keys]) > 0).all())
         return unique and ahead and len(self.keys) > 0 and float(behind.max()) <= LEAP and self._is_whole()
 
@@ -127,8 +128,12 @@ class StreamPackets:
     @cached_property
     def shown(self) -> Ints:
         """`[V]` packets whose pictures are shown, in order of presentation."""
-        visible = np.flatnonzero(self.flags & HIDDEN == 0)
-        return visible[np.argsort(self.stamp[visible], kind="stable")]
+        shown: Ints = self._order[(self.flags & HIDDEN == 0)[self._order]]
+        return shown
+
+    @cached_property
+    def _order(self) -> Ints:
+        return np.argsort(self.stamp, kind="stable")
 
     @cached_property
     def keys(self) -> Ints:
@@ -145,16 +150,28 @@ class PacketTable:
         streams: in the container.
         info: what is in the recording.
         matrix: how its pictures want to be turned.
-        video: None without a picture, or where it cannot be decoded by a table.
-        audio: the same for sound.
+        packets: of its streams together.
+        pictures: makes `video` when it is first asked for.
+        sounds: the same for `audio`.
     """
 
     size: int
     streams: int
     info: MediaInfo
     matrix: Orientation
-    video: StreamPackets | None
-    audio: StreamPackets | None
+    packets: int
+    pictures: Callable[[], StreamPackets | None]
+    sounds: Callable[[], StreamPackets | None]
+
+    @cached_property
+    def video(self) -> StreamPackets | None:
+        """None without a picture, or where it cannot be decoded by a table."""
+        return self.pictures()
+
+    @cached_property
+    def audio(self) -> StreamPackets | None:
+        """None without sound, or where it cannot be decoded by a table."""
+        return self.sounds()
 
     def within(self, limits: Limits, codecs: frozenset[str]) -> bool:
         """Whether the recording is allowed, by what opening its container would look at."""
