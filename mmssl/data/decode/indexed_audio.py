@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.audio.fifo import AudioFifo
 from numpy.typing import NDArray
 
 from mmssl.data.decode.contexts import new_context
@@ -24,6 +25,7 @@ PCM: dict[str, np.dtype[Any]] = {
     "pcm_f32le": np.dtype("<f4"),
     "pcm_f64le": np.dtype("<f8"),
 }
+MIXED = 1 << 15  # samples at once
 SAME = 1e-7  # s; times that differ by less are one
 
 
@@ -103,7 +105,7 @@ def _decoded(stream: StreamPackets, part: Slice, numbers: Ints) -> Decoded:
 
     AAC's noise goes on where it was: a decoder that is kept would give the same window otherwise each time.
     """
-    context, track, mixed = new_context(stream.coding, 0), stream.track, list[NDArray[np.float32]]()
+    context, track, mixer = new_context(stream.coding, 0), stream.track, _Mixer()
     columns = (stream.stamp, stream.seconds, stream.skip, stream.trim)
     told = {stamp: rest for stamp, *rest in zip(*(column[numbers].tolist() for column in columns), strict=True)}
     parts: list[tuple[float, int, int, int]] = []
@@ -124,13 +126,42 @@ def _decoded(stream: StreamPackets, part: Slice, numbers: Ints) -> Decoded:
             follows = time + (count - skip - trim) / rate
             if skip + early + trim < count:
                 parts.append((time + early / rate, count, skip + early, trim))
-                # Each at once: mixing them together would move many times what fits into the processor's cache.
-                mixed.append(mono(samples_of(frame)))
+                mixer.add(frame)
     if not parts:
         raise DoubtError
     times, *rest = zip(*parts, strict=True)
     counts, early_of, late_of = (np.array(column, np.int64) for column in rest)
-    return Decoded(np.concatenate(mixed), rate, np.array(times), counts, early_of, late_of)
+    return Decoded(mixer.all(), rate, np.array(times), counts, early_of, late_of)
+
+
+class _Mixer:
+    """Frames mixed to one channel, some at a time.
+
+    To begin takes longer than to mix one, and all together are many times what fits into the processor's cache.
+    """
+
+    def __init__(self) -> None:
+        self._waiting, self._mixed = AudioFifo(), list[NDArray[np.float32]]()
+
+    def add(self, frame: Any) -> None:
+        """Take the next frame, whose time is forgotten.
+
+        Raises:
+            ValueError: it is of another kind than those before.
+        """
+        frame.pts = None  # a queue would not take one that leaves a gap
+        self._waiting.write(frame)
+        if self._waiting.samples >= MIXED:
+            self._mix()
+
+    def all(self) -> NDArray[np.float32]:
+        """`[n]` of all frames."""
+        self._mix()
+        return self._mixed[0] if len(self._mixed) == 1 else np.concatenate(self._mixed)
+
+    def _mix(self) -> None:
+        if self._waiting.samples:
+            self._mixed.append(mono(samples_of(self._waiting.read())))
 
 
 def _stored(stream: StreamPackets, part: Slice, numbers: Ints) -> Decoded:
