@@ -9,8 +9,9 @@ and closed again, at 224 x 224 and at 112 x 112. Each decoder is used as its doc
 while it decodes where it can. With 8 windows a visit a file is opened once for 8 clips; figures stay those of one clip.
 
 mmssl finds its packet tables in the cache folder, where the first visit left them, and reads one from there for every
-clip, as a data set of more recordings than fit into memory does. The limit is libavcodec alone: the packets in memory,
-only the pictures that must be decoded for the wanted ones, no scaling and no conversion.
+clip, as in a data set of more recordings than it remembers; "table in memory" is of one that it remembers. The limit is
+libavcodec alone: the packets in memory, only the pictures that must be decoded for the wanted ones, no scaling and no
+conversion.
 """
 
 import argparse

@@ -30,10 +30,11 @@ def times(starts: Sequence[float]) -> list[float]:
     return sorted((int(start * FPS) + number * STRIDE + 0.5) / FPS for start in starts for number in range(FRAMES))
 
 
-def mmssl(reader: PyAVReader, visit: Visit, pixels: int) -> Pictures:
-    """One of mmssl's readers, which remembers no table from the visit before."""
+def mmssl(reader: PyAVReader, visit: Visit, pixels: int, *, remember: bool = False) -> Pictures:
+    """One of mmssl's readers, which remembers no table from the visit before unless it is told to."""
     path, starts = visit
-    STORE.forget()
+    if not remember:
+        STORE.forget()
     with reader.open(path, path) as media:
         return media.frames(times(starts), (pixels, pixels)).pixels
 
@@ -141,6 +142,7 @@ def decoders() -> dict[str, Decode]:
     """Those that are installed, ours first."""
     found: dict[str, Decode] = {
         "mmssl": partial(mmssl, PyAVReader()),
+        "mmssl, table in memory": partial(mmssl, PyAVReader(), remember=True),
         "mmssl, by the container": partial(mmssl, PyAVReader(tables=False)),
         "PyAV": plain_pyav,
     }
