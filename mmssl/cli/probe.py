@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def probe(
-    path: Annotated[Path, typer.Argument(help="A media file, or a folder of them.", metavar="FILE|FOLDER")],
+    where: Annotated[str, typer.Argument(help="A media file, or a folder of them.", metavar="FILE|FOLDER")],
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document: an object for a file, a list for a folder.")
     ] = False,
@@ -34,11 +34,17 @@ def probe(
 
     from mmssl.cli.documents import print_json
     from mmssl.cli.terminal import say
+    from mmssl.data.network import is_remote
     from mmssl.data.probe import media_files, probe_folder
     from mmssl.data.probe import probe as probe_file
     from mmssl.data.sources import is_film
     from mmssl.errors import UsageError
 
+    if is_remote(where):
+        raise UsageError(
+            f"{where}: probe opens files of this machine; `mmssl pack {where} --out NEW` names what is broken"
+        )
+    path = Path(where)
     if path.is_file() and not is_film(str(path)):
         raise UsageError(f"{path}: is no media file; `mmssl pack {path} --out NEW` names what in it cannot be read")
     if not path.is_dir():

@@ -12,12 +12,13 @@ from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
 from mmssl.data.mixture import Mixed
 from mmssl.data.order import Order, Part, Schedule
+from mmssl.data.outage import Outage
 from mmssl.data.recordings import FetchAhead, Recordings
 from mmssl.data.sources import open_recordings
 from mmssl.data.visit import Visit, Wanted
 from mmssl.data.watch import Condemned, Watch
 from mmssl.data.window import RandomWindow, Window
-from mmssl.errors import MediaError, UsageError
+from mmssl.errors import Fault, MediaError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,7 @@ class OpenClips:
     def __init__(self, settings: Clips, sources: Sequence[Recordings], weights: Sequence[float]) -> None:
         self.settings, self.sources, self.weights = settings, tuple(sources), tuple(weights)
         self.recordings: Recordings = sources[0] if len(sources) == 1 else Mixed(sources)
+        self._outage = Outage()
 
     def __len__(self) -> int:
         return len(self.recordings) * self.settings.window.count
@@ -151,6 +153,9 @@ class OpenClips:
 
         Returns:
             In the order asked: a clip, or why it cannot be had.
+
+        Raises:
+            MediaError: NETWORK; the storage does not answer at all.
         """
         places: dict[int, list[int]] = {}
         wanted: list[Wanted] = []
@@ -160,7 +165,9 @@ class OpenClips:
             wanted.append(Wanted(window, seed))
         found: dict[int, Clip | MediaError] = {}
         for number, here in places.items():
-            found |= zip(here, self._visit(number, [wanted[place] for place in here], watch), strict=True)
+            results = self._visit(number, [wanted[place] for place in here], watch)
+            self._outage.look(results[0] if isinstance(results[0], MediaError) else None)
+            found |= zip(here, results, strict=True)
         return [found[place] for place in range(len(asked))]
 
     def fetch_ahead(self, indices: Iterable[int]) -> None:
@@ -173,8 +180,8 @@ class OpenClips:
             with watch.on(number):
                 return self._open(number, wanted, watch.condemned)
         except MediaError as error:
-            if len(wanted) == 1:
-                return [error]
+            if len(wanted) == 1 or error.fault is Fault.NETWORK:
+                return [error] * len(wanted)
         # One window may be broken where the others are not: each as if it had been asked for alone.
         return [result for one in wanted for result in self._visit(number, [one], watch)]
 

@@ -1,6 +1,7 @@
 """Storage at an fsspec address, and what a network does that sometimes fails."""
 
 import asyncio
+import errno
 import sys
 import time
 from collections.abc import Callable
@@ -66,11 +67,19 @@ def _status(error: BaseException) -> int:
     return int(getattr(error, "status", 0))
 
 
+def _is_refusal(error: BaseException) -> bool:
+    """Whether an answer means that one may not, or none was sent for want of credentials."""
+    botocore = sys.modules.get("botocore.exceptions")
+    unknown = botocore is not None and isinstance(error, botocore.NoCredentialsError)
+    return unknown or isinstance(error, PermissionError) or _status(error) in REFUSED
+
+
 def attempt(address: str, act: Callable[[], T]) -> T:
     """Do it, three times when the network fails.
 
     Raises:
-        MediaError: MISSING, PERMISSION, or UNSUPPORTED for where it may not lead, at once; NETWORK after the last try.
+        MediaError: MISSING, PERMISSION, SHARD for what was replaced, or UNSUPPORTED for where it may not lead, at once;
+            NETWORK after the last try.
     """
     failure: BaseException
     for left in reversed(range(TRIES)):
@@ -88,7 +97,11 @@ def attempt(address: str, act: Callable[[], T]) -> T:
         except _network_errors() as error:
             _refuse(address, error)
             failure = error
-        if isinstance(failure, PermissionError) or _status(failure) in REFUSED:
+        if isinstance(failure, OSError) and failure.errno == errno.EBUSY:  # as s3fs says it
+            raise MediaError(
+                address, Fault.SHARD, "changed since it was opened; start again with what is there"
+            ) from None
+        if _is_refusal(failure):
             raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
         if left:
             time.sleep(PAUSE * 2 ** (TRIES - 1 - left))

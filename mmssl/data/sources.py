@@ -161,7 +161,7 @@ def _open_folders(source: str, addresses: list[str]) -> list[Keyed]:
         shards = [f"{address.rstrip('/')}/{name}" for name in names if extension_of(name) == SHARD]
         media = [name for name in names if extension_of(name) in MEDIA]
         if not shards and not media:
-            held = f"{len(names)} others, like {names[0]}" if names else "nothing"
+            held = f"{len(names)} others, like {names[0]}" if names else "nothing; check the address"
             raise UsageError(f"{address} holds no media files and no .tar shards, but {held}")
         if shards:
             opened.append(ShardRecordings(address, shards))

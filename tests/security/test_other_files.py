@@ -203,9 +203,9 @@ def test_sources_are_storage_alone(
 @pytest.mark.fault("X2")
 def test_commands(server: Any, secret: Any, tmp_path: Path) -> None:
     """From the command line a name goes the same way."""
-    for name in (f"http://127.0.0.1:{server.port}/a.mp4", f"concat:{secret.path}"):
+    for name, status in ((f"http://127.0.0.1:{server.port}/a.mp4", 2), (f"concat:{secret.path}", 3)):
         program = "from mmssl.cli.app import main; main()"
         line = [sys.executable, "-c", program, "probe", name]
         found = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
-        assert found.returncode == 3
+        assert found.returncode == status
         assert "Traceback" not in found.stderr
