@@ -142,13 +142,14 @@ class _Mixer:
 
     def __init__(self) -> None:
         self._waiting, self._mixed = AudioFifo(), list[NDArray[np.float32]]()
+        self._kind = ("", 0)
 
     def add(self, frame: Any) -> None:
-        """Take the next frame, whose time is forgotten.
-
-        Raises:
-            ValueError: it is of another kind than those before.
-        """
+        """Take the next frame, whose time is forgotten."""
+        kind = frame.format.name, frame.layout.nb_channels
+        if kind != self._kind:  # PyAV's queue does not look at channels, and would read some that are not there
+            self._mix()
+            self._waiting, self._kind = AudioFifo(), kind
         frame.pts = None  # a queue would not take one that leaves a gap
         self._waiting.write(frame)
         if self._waiting.samples >= MIXED:

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from mmssl.data.decode import indexed_video, pyav
+from mmssl.data.decode import indexed_audio, indexed_video, pyav
 from mmssl.data.decode.limits import Limits
 from mmssl.data.decode.pyav import PyAVMedia, PyAVReader
 from mmssl.data.pack import pack
@@ -362,3 +362,17 @@ def test_shards_of_others_are_tabled_on_the_first_visit(film: FilmMaker, tmp_pat
             media.frames([0.5])
             media.sound(0.5, 100, 16_000)
             assert (media._opened is None) == (visit > 0)
+
+
+def test_sound_whose_channels_change_within() -> None:
+    """As damaged AAC has it; frames are mixed some at a time."""
+    mixer, drawn = indexed_audio._Mixer(), np.random.default_rng(0)
+    expected = []
+    for number, (layout, channels) in enumerate([("stereo", 2), ("mono", 1), ("5.1", 6), ("stereo", 2)] * 3):
+        samples = drawn.normal(size=(channels, 20_000)).astype(np.float32)
+        for part in np.split(samples, 4, axis=1):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), "fltp", layout)
+            frame.pts = 7 * number
+            mixer.add(frame)
+        expected.append(samples.mean(axis=0, dtype=np.float64))
+    np.testing.assert_allclose(mixer.all(), np.concatenate(expected), atol=1e-6)
