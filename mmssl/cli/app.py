@@ -20,6 +20,7 @@ from mmssl import __version__
 from mmssl.cli.align import align
 from mmssl.cli.classify import classify
 from mmssl.cli.cluster import cluster
+from mmssl.cli.doctor import doctor
 from mmssl.cli.evaluate import evaluate
 from mmssl.cli.features import features
 from mmssl.cli.filter import filter_
@@ -131,6 +132,7 @@ for _command in (
     pack,
     filter_,
     synthesize,
+    doctor,
 ):
     app.command(_command.__name__.rstrip("_"), help=_help(_command), short_help=_first_line(_command))(_command)
 

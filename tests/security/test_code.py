@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from mmssl.applications.indexing import build_index
 from mmssl.applications.model import Model
 from mmssl.cli.app import app
+from mmssl.data.decode.ffmpeg import has_known_holes
 from mmssl.data.recordings import Recording
 from mmssl.data.shard_index_file import SUFFIX
 from mmssl.data.sources import open_recordings
@@ -369,9 +370,10 @@ def test_nothing_here_runs_what_it_is_given(record_property: Callable[..., None]
 
 @pytest.mark.fault("X5")
 def test_the_decoder_inside_has_no_known_hole() -> None:
-    """FFmpeg 8.1.2, 7.1.5, 6.1.6 and 5.1.10 closed those of 2026."""
     import av
 
-    version = tuple(int(part) for part in av.ffmpeg_version_info.lstrip("n").split("-")[0].split("."))
-    fixed = {8: (8, 1, 2), 7: (7, 1, 5), 6: (6, 1, 6), 5: (5, 1, 10)}
-    assert version >= fixed.get(version[0], (8, 1, 2))
+    assert not has_known_holes(av.ffmpeg_version_info)
+    for old in ("8.1.1", "n7.1.4", "6.1", "5.1.9-0+deb12u1", "4.1.6", "4"):
+        assert has_known_holes(old)
+    for new in ("8.1.2", "n8.2", "7.1.5-tessus", "6.1.6", "5.1.10", "9.0", "unknown"):
+        assert not has_known_holes(new)
