@@ -42,7 +42,9 @@ def reader() -> SyncNet:
     return SyncNet(video=Brightness(), audio=Loudness())
 
 
-def flicker(path: Path, seconds: float = 4.0, late: float = 0.0, seed: int = 0, alike: bool = True) -> Path:
+def flicker(
+    path: Path, seconds: float = 4.0, late: float = 0.0, seed: int = 0, alike: bool = True, drift: float = 0.0
+) -> Path:
     """Write an MP4 of 32 pixels.
 
     Args:
@@ -51,15 +53,16 @@ def flicker(path: Path, seconds: float = 4.0, late: float = 0.0, seed: int = 0, 
         late: by which the sound comes after the picture.
         seed: of the flicker.
         alike: False gives the sound a flicker of its own.
+        drift: seconds by which it comes later in each second.
     """
-    margin = 10 + int(abs(late)) + 1  # s of flicker before the film
+    margin = 10 + int(abs(late) + abs(drift) * seconds) + 1  # s of flicker before the film
     count = round((seconds + 2 * margin) * FPS)
     bright = np.random.default_rng(seed).uniform(0.1, 0.9, count)
     loud = bright if alike else np.random.default_rng(seed + 1000).uniform(0.1, 0.9, count)
     gray = bright[margin * FPS :][: round(seconds * FPS)] * 255
     pixels = np.broadcast_to(gray.astype(np.uint8)[:, None, None, None], (len(gray), 32, 32, 3))
     time = np.arange(round(seconds * RATE)) / RATE
-    level = loud[((time - late + margin) * FPS + 1e-6).astype(int)]
+    level = loud[(((time - late) / (1 + drift) + margin) * FPS + 1e-6).astype(int)]
     wave = LOUDEST * np.pi / 2 * level * np.sin(2 * np.pi * 1000 * time)  # as loud on average as it is bright
     write(path, pixels, wave.astype(np.float32), FPS, RATE)
     return path

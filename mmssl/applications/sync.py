@@ -17,6 +17,7 @@ from mmssl.data.clip import ClipFormat
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Media, Reader
 from mmssl.errors import EvaluationError, Fault, MediaError, UsageError
+from mmssl.evaluate.drift import drift
 from mmssl.evaluate.held_out import Watch
 from mmssl.evaluate.offsets import answer, certainty, curve, finer
 from mmssl.evaluate.sync_numbers import CERTAIN
@@ -49,6 +50,7 @@ class Synced:
         shifts: seconds that were tried.
         distances: the mean distance at each; None where too few windows know it.
         track: an offset a window of picture.
+        drift: seconds by which the sound falls further behind in each second; None where it does not, or none is told.
     """
 
     file: str
@@ -59,6 +61,7 @@ class Synced:
     shifts: tuple[float, ...]
     distances: tuple[float | None, ...]
     track: tuple[Moment, ...]
+    drift: float | None = None
 
     @property
     def certain(self) -> bool:
@@ -67,7 +70,9 @@ class Synced:
 
     @property
     def verdict(self) -> str:
-        """`late`, `early`, `in synchrony` to within a picture, or `unknown`."""
+        """`drifting`, `late`, `early`, `in synchrony` to within a picture, or `unknown`."""
+        if self.drift is not None:
+            return "drifting"
         if not self.certain:
             return "unknown"
         return "in synchrony" if abs(self.frames) <= 1 else "late" if self.offset > 0 else "early"
@@ -149,6 +154,7 @@ class Syncer:
             shifts=tuple(round(step * shift, 6) for shift in range(-reach, reach + 1)),
             distances=tuple(None if value != value else value for value in mean.tolist()),
             track=tuple(self._track(volume, begin)),
+            drift=drift(volume, step),
         )
 
     @torch.inference_mode()

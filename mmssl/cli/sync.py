@@ -27,7 +27,8 @@ def sync(
     """Tell by how much the sound of films is late, and mend it.
 
     An offset above 0 is sound that comes after its picture. It is told where other seconds of the film find the same;
-    of several films a table is printed, and how many are out of synchrony by more than a picture.
+    of several films a table is printed, and how many are out of synchrony by more than a picture. A sound that falls
+    behind ever further, as of a recorder with another clock, is told from half a minute on.
 
     Example:
         mmssl sync runs/sync clip.mp4 --track clip.json --plot clip.png
@@ -75,8 +76,9 @@ def _many(model: "Model", films: list[str], out: Path | None, reach: float) -> N
                 rows.append({"film": name, "verdict": "unreadable", "fault": found.fault.value, "detail": found.detail})
                 continue
             offset, frames = _told(found)
-            say(f"{offset:>9} {frames:>7} {found.certainty:>9.0%}  {name}")
+            say(f"{offset:>9} {frames:>7} {found.certainty:>9.0%}  {name}{_drift(found)}")
             told = {"offset": found.offset, "frames": found.frames} if found.certain else {}
+            told |= {} if found.drift is None else {"drift": found.drift}
             rows.append({"film": name, "verdict": found.verdict, **told, "certainty": found.certainty})
     finally:  # of a large archive that was interrupted, what is known
         if out is not None and rows:
@@ -90,6 +92,14 @@ def _many(model: "Model", films: list[str], out: Path | None, reach: float) -> N
 def _told(found: "Synced") -> tuple[str, str]:
     """Milliseconds and pictures; where they are not certain, that they are not."""
     return (f"{1000 * found.offset:+z.0f} ms", f"{found.frames:+z.1f}") if found.certain else ("unknown", "")
+
+
+def _drift(found: "Synced") -> str:
+    """What is to be said of a sound that falls behind, or runs ahead, ever further."""
+    if found.drift is None:
+        return ""
+    speed = "slow" if found.drift > 0 else "fast"
+    return f": drifts by {60_000 * found.drift:+.0f} ms a minute, its sound is {abs(found.drift):.2%} {speed}"
 
 
 def _one(model: "Model", clip: Path, fix: Path | None, track: Path | None, plot: Path | None, reach: float) -> None:
@@ -106,6 +116,8 @@ def _one(model: "Model", clip: Path, fix: Path | None, track: Path | None, plot:
         say(f"{clip}: {offset}, {frames} pictures: the sound is {found.verdict} ({sure})")
     else:
         say(f"{clip}: no offset can be told ({sure})")
+    if found.drift is not None:
+        say(f"{clip}{_drift(found)}; --fix moves it as a whole")
     if track is not None:
         found.save(track)
         say(f"{track}: an offset for each of {len(found.track)} moments")

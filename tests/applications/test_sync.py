@@ -169,3 +169,11 @@ def test_what_cannot_be_mended(tiny_model: Model, syncer: Syncer, late_film: Pat
     with pytest.raises(UsageError, match=r"out\.mp4: cannot hold pictures of vp8"):
         realign(str(webm.path), tmp_path / "out.mp4", 0.1)
     assert not list(tmp_path.glob(".*unfinished*"))
+
+
+@pytest.mark.fault("A11")
+def test_a_sound_of_another_clock_drifts(syncer: Syncer, tmp_path: Path) -> None:
+    found = syncer.sync(flicker(tmp_path / "film.mp4", 60.0, late=-0.1, drift=0.004))
+    assert found.drift == pytest.approx(0.004, abs=0.0002)
+    assert found.verdict == "drifting"
+    assert syncer.sync(flicker(tmp_path / "film.mp4", 60.0, late=-0.1)).verdict == "early"
