@@ -10,7 +10,7 @@ from typing import Any
 
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
 from mmssl.data.decode.reader import Source
-from mmssl.data.network import attempt, filesystem_of, is_remote
+from mmssl.data.network import TRIES, attempt, filesystem_of, is_remote
 from mmssl.data.slices import open_slice
 from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
@@ -66,7 +66,7 @@ class RemoteRanges:
             self._opened[who] = filesystem.open(path, mode="rb", cache_type="none", size=size)
         return self._opened[who]
 
-    def fetch(self, offset: int, count: int) -> bytes:
+    def fetch(self, offset: int, count: int, tries: int = TRIES) -> bytes:
         """From the network, past the cache."""
 
         def act() -> bytes:
@@ -77,7 +77,7 @@ class RemoteRanges:
                 raise ConnectionError(f"{len(data)} of {count} bytes came")
             return data
 
-        return attempt(self.name, act)
+        return attempt(self.name, act, tries)
 
     def read(self, offset: int, count: int, until: int) -> bytes:
         """`count` bytes from `offset` on; what is missing is fetched with what follows up to `until`, at most 2 MiB."""
@@ -108,7 +108,7 @@ class RemoteRanges:
         def act() -> None:
             try:
                 for block in range(first, -(-end // BLOCK), AHEAD // BLOCK):
-                    self._fetch_run(cache, block, end)
+                    self._fetch_run(cache, block, end, tries=1)
             finally:
                 for block in missing:
                     _coming.pop(names[block], None)
@@ -121,11 +121,11 @@ class RemoteRanges:
     def _block(self, block: int) -> str:
         return f"{self.name}\0{self.size}\0{self.changed}\0{block}"
 
-    def _fetch_run(self, cache: BlockCache, block: int, last: int) -> bytes:
+    def _fetch_run(self, cache: BlockCache, block: int, last: int, tries: int = TRIES) -> bytes:
         """Fetch blocks from one on as far as `last`, at most `AHEAD`, and keep them; what came."""
         start = block * BLOCK
         stop = min(-(-min(last, start + AHEAD) // BLOCK) * BLOCK, self.size)
-        data = self.fetch(start, stop - start)
+        data = self.fetch(start, stop - start, tries)
         for i in range(0, len(data), BLOCK):
             cache.put(self._block(block + i // BLOCK), data[i : i + BLOCK])
         return data

@@ -33,11 +33,11 @@ class Storage:
         self.files = fsspec.filesystem("memory")
         fetch = RemoteRanges.fetch
 
-        def failing(ranges: RemoteRanges, offset: int, count: int) -> bytes:
+        def failing(ranges: RemoteRanges, offset: int, count: int, tries: int = 3) -> bytes:
             self.reads, self.left = self.reads + 1, self.left - 1
             if self.left < 0 or (self.lost and self.lost in ranges.name):
                 raise MediaError(ranges.name, Fault.NETWORK, "could not be read in 3 tries")
-            return fetch(ranges, offset, count)
+            return fetch(ranges, offset, count, tries)
 
         monkeypatch.setattr(RemoteRanges, "fetch", failing)
         monkeypatch.setenv("MMSSL_CACHE_GB", "0")

@@ -1,9 +1,9 @@
 """A pack from a storage that goes away ends; the same command goes on, to the shards of one that was never stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import fsspec
 import pytest
 
 from mmssl.data import shard_plan
@@ -20,25 +20,26 @@ pytestmark = pytest.mark.fault("S4")
 
 
 @pytest.fixture
-def source(server: Any, tone: Tone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A list of sounds on a server, of which nothing is kept here."""
+def source(tone: Tone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A list of sounds far away, of which nothing is kept here."""
     monkeypatch.setenv("MMSSL_CACHE_GB", "0")
-    rows = ["path"]
+    files, rows = fsspec.filesystem("memory"), ["path"]
     for number in range(COUNT):
-        (server.folder / f"{number:02d}.wav").write_bytes(tone(1000 + number))
-        rows.append(f"{server.address}/{number:02d}.wav")
+        files.pipe(f"/sounds/{number:02d}.wav", tone(1000 + number))
+        rows.append(f"memory://sounds/{number:02d}.wav")
     (tmp_path / "list.csv").write_text("\n".join(rows))
-    return tmp_path / "list.csv"
+    yield tmp_path / "list.csv"
+    files.rm("/sounds", recursive=True)
 
 
 def lose(patch: pytest.MonkeyPatch, first: int, end: int = COUNT) -> None:
     """The bytes of these recordings cannot be had."""
     fetch = RemoteRanges.fetch
 
-    def failing(ranges: RemoteRanges, offset: int, count: int) -> bytes:
+    def failing(ranges: RemoteRanges, offset: int, count: int, tries: int = 3) -> bytes:
         if first <= int(ranges.name[-6:-4]) < end:
             raise MediaError(ranges.name, Fault.NETWORK, "could not be read in 3 tries")
-        return fetch(ranges, offset, count)
+        return fetch(ranges, offset, count, tries)
 
     patch.setattr(RemoteRanges, "fetch", failing)
 
