@@ -1,6 +1,7 @@
 """S3, as moto's server speaks it: what lies there gives the batches that it gives on disk."""
 
 import errno
+import io
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -122,6 +123,18 @@ def test_what_replaces_an_object_is_never_mixed_in(
     assert not isinstance(source, str)
     with source:
         assert source.read() == new
+
+
+def test_a_worker_does_not_ask_for_what_was_listed(bucket: Any, folder: Path) -> None:
+    bucket.put(f"{folder}/", "bucket/sounds/deep/", recursive=True)
+    recordings = open_recordings("s3://bucket/sounds")
+    s3fs.S3FileSystem.clear_instance_cache()  # as a fork does
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(s3fs.S3FileSystem, "_call_s3", None)
+        source = recordings.source(3)
+    assert not isinstance(source, str)
+    with source:
+        assert source.seek(0, io.SEEK_END) == (folder / "03.wav").stat().st_size
 
 
 @pytest.mark.fault("S4")
