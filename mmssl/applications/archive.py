@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from mmssl.data.decode.reader import Media, Reader
 from mmssl.data.keyed import Keyed
+from mmssl.data.outage import Outage
 from mmssl.errors import MediaError
 
 T = TypeVar("T")
@@ -15,7 +16,12 @@ Part = tuple[float, float]  # begin and end in seconds; the end is infinite wher
 def of_each(
     recordings: Keyed, reader: Reader, look: Callable[[Media, str, Part], T]
 ) -> Iterator[tuple[str, T | MediaError]]:
-    """Path, or key in a shard, with what `look` gives for the open recording, its name and its part."""
+    """Path, or key in a shard, with what `look` gives for the open recording, its name and its part.
+
+    Raises:
+        MediaError: NETWORK; the storage does not answer at all.
+    """
+    outage = Outage()
     for number, key in enumerate(recordings.all_keys()):
         name = key
         try:
@@ -24,9 +30,11 @@ def of_each(
             part = recording.start or 0.0, math.inf if recording.end is None else recording.end
             try:
                 with reader.open(source, name) as media:
-                    yield name, look(media, name, part)
+                    found: T | MediaError = look(media, name, part)
             finally:
                 if not isinstance(source, str):
                     source.close()
         except MediaError as error:
-            yield name, error
+            found = error
+        outage.look(found if isinstance(found, MediaError) else None)
+        yield name, found

@@ -13,8 +13,8 @@ from mmssl.errors import Fault, MediaError
 
 
 def absolute(source: str) -> str:
-    """The same data whatever the working folder; a glob stays one."""
-    return source if is_remote(source) else str(Path.cwd() / source)
+    """The same data whatever the working folder, with or without a slash at its end; a glob stays one."""
+    return source.rstrip("/") if is_remote(source) else str(Path.cwd() / source)
 
 
 def stamp(source: Source) -> str:

@@ -16,6 +16,7 @@ from mmssl.applications.search import make_index
 from mmssl.applications.sharded_index import ShardedIndex, process
 from mmssl.batch import Modality
 from mmssl.data.keyed import Keyed
+from mmssl.data.outage import Outage
 from mmssl.data.skipped import Skipped
 from mmssl.data.sources import open_recordings
 from mmssl.errors import MediaError, UsageError
@@ -81,6 +82,7 @@ class _Reading:
 
     Attributes:
         present: keys that the source holds.
+        unknown: its members whose keys could not be told, as what describes them cannot be read.
         unchanged: how many were in already.
     """
 
@@ -90,6 +92,7 @@ class _Reading:
         self._known = index.known()
         self._held = index.held() if isinstance(index, ShardedIndex) else {}
         self.present: set[str] = set()
+        self.unknown: set[str] = set()
         self.unchanged = 0
 
     def each(self, members: Sequence[str]) -> Iterator[Iterator[Piece]]:
@@ -99,6 +102,7 @@ class _Reading:
             try:
                 found = entry(self._recordings, number, self._name, member, self._settings)
             except MediaError as error:
+                self.unknown.add(member)
                 # Every process meets it, one tells.
                 yield iter([Piece(None, done=1.0, fault=error if number % world == rank else None)])
                 continue
@@ -147,7 +151,7 @@ def build_index(
 
     Raises:
         UsageError: the model's vectors do not compare, the index is of another model, or nothing is at the source.
-        MediaError: a shard cannot be read.
+        MediaError: a shard cannot be read, or the storage does not answer.
     """
     wanted = _checked(model, stride, modalities)
     stride = model.format.seconds / 2 if stride is None else stride
@@ -158,18 +162,22 @@ def build_index(
     members = recordings.all_keys()
     reading = _Reading(index, recordings, name, settings, Cutter(model, stride, wanted))
     writer = _Writer(index, Bulk(model.objective, model.device, batch_size), save_every)
-    number = 0
+    outage, number = Outage(), 0
     # Closed at once when something fails, lest its threads outlive this.
     with closing(read_ahead(reading.each(members), threads)) as pieces:
         for piece in pieces:
             if piece.fault is not None:
                 skipped.record(piece.fault.name, piece.fault.fault, piece.fault.detail)
+            if piece.fault is not None or piece.owner is not None:  # neither: it was not read
+                outage.look(piece.fault)
             writer.take(piece)
             if watch is not None:
                 watch((number + piece.done) / len(members))
             number += piece.done >= 1.0
     writer.flush()
-    index.remove(gone := set(index.keys_of(name)) - reading.present if prune else set())
+    held = index.members_of(name) if prune else {}
+    gone = {key for key, member in held.items() if key not in reading.present and member not in reading.unknown}
+    index.remove(gone)
     return IndexReport(
         moments=len(index),
         recordings=len(index.known()),

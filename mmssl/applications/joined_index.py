@@ -1,6 +1,6 @@
 """Several index folders searched as if they were one."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -39,9 +39,9 @@ class JoinedIndex:
         """Of all of them."""
         return {key: told for index in self._indexes.values() for key, told in index.known().items()}
 
-    def keys_of(self, source: str) -> Collection[str]:
+    def members_of(self, source: str) -> Mapping[str, str]:
         """Of all of them."""
-        return {key for index in self._indexes.values() for key in index.keys_of(source)}
+        return {key: member for index in self._indexes.values() for key, member in index.members_of(source).items()}
 
     def search(
         self, query: Tensor, count: int, modalities: Sequence[Modality], asked: Modality | None = None

@@ -135,10 +135,10 @@ class LocalIndex:
         with self._reading() as connection:
             return dict(connection.execute("SELECT key, fingerprint FROM recordings"))
 
-    def keys_of(self, source: str) -> Collection[str]:
-        """Keys of the recordings that came from a source."""
+    def members_of(self, source: str) -> Mapping[str, str]:
+        """Keys of the recordings that came from a source, and how it calls them."""
         with self._reading() as connection:
-            return {row[0] for row in connection.execute("SELECT key FROM recordings WHERE source = ?", (source,))}
+            return dict(connection.execute("SELECT key, member FROM recordings WHERE source = ?", (source,)))
 
     def add(self, entries: Sequence[tuple[IndexedRecording, Moments]]) -> None:
         """One segment and one transaction; see the head of this file."""

@@ -109,8 +109,8 @@ class MomentIndex(SearchableIndex, Protocol):
         """Key to fingerprint of each recording that is in."""
         ...
 
-    def keys_of(self, source: str) -> Collection[str]:
-        """Keys of the recordings that came from a source."""
+    def members_of(self, source: str) -> Mapping[str, str]:
+        """Keys of the recordings that came from a source, and how it calls them."""
         ...
 
     def add(self, entries: Sequence[tuple[IndexedRecording, Moments]]) -> None:

@@ -71,9 +71,10 @@ class QdrantIndex:
             counts[payload["key"]] += 1
         return {key: fingerprint for key, (fingerprint, windows) in found.items() if counts[key] == windows}
 
-    def keys_of(self, source: str) -> Collection[str]:
-        """Keys of the recordings that came from a source."""
-        return {payload["key"] for payload in self._payloads(["key"], _where("source", source))}
+    def members_of(self, source: str) -> Mapping[str, str]:
+        """Keys of the recordings that came from a source, and how it calls them."""
+        found = self._payloads(["key", "member"], _where("source", source))
+        return {payload["key"]: payload["member"] for payload in found}
 
     def add(self, entries: Sequence[tuple[IndexedRecording, Moments]]) -> None:
         """A server has no transactions: after a crash a recording lacks windows, is not `known`, and is added again."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from mmssl.data.reach import HTTP, is_own, own_client, public_client, refusal
+from mmssl.data.reach import HTTP, SILENCE, is_own, own_client, public_client, refusal
 from mmssl.errors import Fault, MediaError
 
 TRIES = 3
@@ -18,7 +18,9 @@ SCHEMES = frozenset(
     ("http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "oss", "oci", "hdfs", "webhdfs")
 ) | {"memory"}
 INSIDE = frozenset(("hdfs", "webhdfs"))  # name a host of a cluster, so only the user may name them
+S3 = frozenset(("s3", "s3a"))
 PAUSE = 0.5  # seconds before the second try; doubled before each further one
+TRIES_BUSY = 7  # where S3 asks to slow down: 31 s in all
 
 T = TypeVar("T")
 
@@ -42,13 +44,21 @@ def filesystem_of(address: str, given: bool = True) -> tuple[Any, str]:
         raise MediaError(address, Fault.UNSUPPORTED, f"is no address that mmssl opens; it opens {known}")
     if scheme in INSIDE and not given:
         raise MediaError(address, Fault.UNSUPPORTED, f"is named by a manifest from elsewhere; {scheme} is for your own")
-    client = {"get_client": own_client if given and is_own(address) else public_client} if scheme in HTTP else {}
+    settings: dict[str, Any] = {}
+    if scheme in HTTP:
+        settings = {"get_client": own_client if given and is_own(address) else public_client}
+    if scheme in S3:
+        # Each of botocore, s3fs and its files else tries five times, so one read of a silent server takes an hour.
+        own = fsspec.config.conf.get(scheme, {}).get("config_kwargs", {})
+        settings = {"config_kwargs": {"retries": {"total_max_attempts": 1}, "read_timeout": SILENCE, **own}}
     try:
-        filesystem, path = fsspec.core.url_to_fs(address, **client)
+        filesystem, path = fsspec.core.url_to_fs(address, **settings)
     except ImportError as error:
         raise MediaError(address, Fault.UNSUPPORTED, f"needs a package: {error}") from None
     except ValueError as error:
         raise MediaError(address, Fault.UNSUPPORTED, f"is no address that fsspec knows: {error}") from None
+    if scheme in S3:
+        filesystem.retries = 1
     return filesystem, path
 
 
@@ -74,15 +84,26 @@ def _is_refusal(error: BaseException) -> bool:
     return unknown or isinstance(error, PermissionError) or _status(error) in REFUSED
 
 
-def attempt(address: str, act: Callable[[], T]) -> T:
-    """Do it, three times when the network fails.
+def _was_replaced(error: BaseException) -> bool:
+    """Whether an object is another one than was opened, as s3fs says it."""
+    s3fs = sys.modules.get("s3fs.utils")
+    return s3fs is not None and isinstance(error, s3fs.FileExpired)
+
+
+def attempt(address: str, act: Callable[[], T], tries: int = TRIES) -> T:
+    """Do it, again when the network fails.
+
+    Args:
+        address: of what.
+        act: does it.
+        tries: at most; more where the storage answers that it is busy.
 
     Raises:
         MediaError: MISSING, PERMISSION, SHARD for what was replaced, or UNSUPPORTED for where it may not lead, at once;
             NETWORK after the last try.
     """
     failure: BaseException
-    for left in reversed(range(TRIES)):
+    for number in range(1, TRIES_BUSY + 1):
         try:
             return act()
         except FileNotFoundError as error:
@@ -97,16 +118,18 @@ def attempt(address: str, act: Callable[[], T]) -> T:
         except _network_errors() as error:
             _refuse(address, error)
             failure = error
-        if isinstance(failure, OSError) and failure.errno == errno.EBUSY:  # as s3fs says it
+        if _was_replaced(failure):
             raise MediaError(
                 address, Fault.SHARD, "changed since it was opened; start again with what is there"
             ) from None
         if _is_refusal(failure):
             raise MediaError(address, Fault.PERMISSION, "may not be read; give credentials for it") from None
-        if left:
-            time.sleep(PAUSE * 2 ** (TRIES - 1 - left))
-    detail = f"could not be read in {TRIES} tries: {failure!s:.200}" if str(failure) else type(failure).__name__
-    raise MediaError(address, Fault.NETWORK, detail)
+        busy = isinstance(failure, OSError) and failure.errno == errno.EBUSY  # a 503 or SlowDown, as s3fs says it
+        if number >= (TRIES_BUSY if busy else tries):
+            break
+        time.sleep(PAUSE * 2 ** (number - 1))
+    told = str(failure) or type(failure).__name__
+    raise MediaError(address, Fault.NETWORK, f"could not be read in {number} tries: {told:.200}")
 
 
 def _refuse(address: str, error: BaseException) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,13 +22,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import Reader
 from mmssl.data.keyed import Keyed
-from mmssl.data.pack_folder import claim, locked
+from mmssl.data.outage import Outage
+from mmssl.data.pack_folder import claim, locked, remember
 from mmssl.data.pack_report import SKIPPED, PackReport, summarize
 from mmssl.data.process_pool import interrupts_held, process_pool
 from mmssl.data.recordings import Recording, Recordings
 from mmssl.data.reencode import SCRATCH, Reencode
 from mmssl.data.reencode_profiles import Profile
-from mmssl.data.shard_plan import MEMBER, ShardPlan, plan_shards
+from mmssl.data.shard_plan import MEMBER, ShardPlan, plan_shards, plan_spans
 from mmssl.data.shard_writer import RECORDS, ShardReport, finished, write_shard
 from mmssl.data.sources import open_recordings
 from mmssl.data.stored import Store, Stored, untouched
@@ -47,6 +48,7 @@ class _Job:
     reader: Reader | None
     store: Store
     done: Any
+    outage: Outage = field(default_factory=Outage)
 
     def write(self, plan: ShardPlan, told: Callable[[], None]) -> ShardReport:
         """Write one shard; `told` is called whenever `done` has grown."""
@@ -61,7 +63,7 @@ class _Job:
                     self.done.value += size + MEMBER
                 told()
 
-        return write_shard(self.recordings, plan, self.out, self.reader, counted)
+        return write_shard(self.recordings, plan, self.out, self.reader, counted, self.outage)
 
 
 _job: list[_Job] = []  # of a worker process, set once when it starts
@@ -121,6 +123,7 @@ def pack(
     Raises:
         UsageError: nothing to pack, or `out` holds something else.
         MmsslError: `out` cannot be written, or a worker died.
+        MediaError: NETWORK; the storage does not answer at all.
     """
     for place in [source] if isinstance(source, str) else source:
         if out.resolve().is_relative_to(Path(place).resolve()):
@@ -156,9 +159,11 @@ def pack_opened(
     except OSError as error:
         raise UsageError(f"--out {out} cannot be made: {error.strerror}") from None
     with locked(out):
-        plans = plan_shards(recordings, recordings.all_keys(), shard_bytes)
         told = {"format": FORMAT, "source": recordings.fingerprint(), "shard_bytes": shard_bytes, "validate": validate}
-        claim(out, {**told, "reencode": reencode.told() if reencode else None})
+        told["reencode"] = reencode.told() if reencode else None
+        spans = claim(out, told) or plan_spans(recordings, shard_bytes)
+        remember(out, told, spans)
+        plans = plan_shards(recordings.all_keys(), spans)
         store = Reencode(reencode) if reencode else untouched
         done = get_context("spawn").Value("q", 0)
         job = _Job(recordings, out, PyAVReader(tables=False) if validate else None, store, done)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 HTTP = frozenset(("http", "https"))
+SILENCE = 10  # seconds without a byte after which a request is given up; aiohttp would wait for minutes
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
 
@@ -76,7 +77,9 @@ async def own_client(**settings: Any) -> Any:
 
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_redirected)
-    return aiohttp.ClientSession(**{**settings, "trace_configs": [*settings.get("trace_configs", ()), trace]})
+    timeout = aiohttp.ClientTimeout(sock_connect=SILENCE, sock_read=SILENCE)
+    traces = [*settings.get("trace_configs", ()), trace]
+    return aiohttp.ClientSession(**{"timeout": timeout, **settings, "trace_configs": traces})
 
 
 async def public_client(**settings: Any) -> Any:

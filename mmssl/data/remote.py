@@ -10,7 +10,7 @@ from typing import Any
 
 from mmssl.data.cache import BlockCache, cache_bytes, cache_folder
 from mmssl.data.decode.reader import Source
-from mmssl.data.network import attempt, filesystem_of, is_remote
+from mmssl.data.network import TRIES, attempt, filesystem_of, is_remote
 from mmssl.data.slices import open_slice
 from mmssl.data.text import too_large
 from mmssl.errors import Fault, MediaError
@@ -40,14 +40,15 @@ class RemoteRanges:
     Args:
         address: of it.
         given: by the user, who alone may name own machines (`reach`).
+        listing: what fsspec keeps of a listing that named it; None asks for it alone.
 
     Raises:
         MediaError: MISSING, PERMISSION, NETWORK, or UNSUPPORTED for an unknown kind of address or a forbidden one.
     """
 
-    def __init__(self, address: str, given: bool = True) -> None:
-        self.name, self._given = address, given
-        filesystem, path = filesystem_of(address, given)
+    def __init__(self, address: str, given: bool = True, listing: Any = None) -> None:
+        self.name, self._given, self._listing = address, given, listing
+        filesystem, path = self._filesystem()
         info = attempt(address, lambda: filesystem.info(path))
         if info.get("size") is None or info.get("partial") is False:
             raise MediaError(address, Fault.NETWORK, "is on a server that does not serve byte ranges")
@@ -56,17 +57,24 @@ class RemoteRanges:
         self.changed = "|".join(str(info[tag]) for tag in tags if tag in info)
         self._opened: dict[tuple[int, int], Any] = {}
 
+    def _filesystem(self) -> tuple[Any, str]:
+        filesystem, path = filesystem_of(self.name, self._given)
+        # A fork has one of its own, which would ask for each file whenever it is opened.
+        if self._listing is not None and not filesystem.dircache:
+            filesystem.dircache = self._listing
+        return filesystem, path
+
     def _open(self) -> Any:
         # An open file has a position, so each thread has its own; a connection does not outlive a fork.
         who = os.getpid(), threading.get_ident()
         if who not in self._opened:
-            filesystem, path = filesystem_of(self.name, self._given)
+            filesystem, path = self._filesystem()
             # One that is not told the size asks S3 for the version it looked up, so no byte is of what replaced it.
             size = None if "s3" in filesystem.protocol else self.size
             self._opened[who] = filesystem.open(path, mode="rb", cache_type="none", size=size)
         return self._opened[who]
 
-    def fetch(self, offset: int, count: int) -> bytes:
+    def fetch(self, offset: int, count: int, tries: int = TRIES) -> bytes:
         """From the network, past the cache."""
 
         def act() -> bytes:
@@ -77,7 +85,7 @@ class RemoteRanges:
                 raise ConnectionError(f"{len(data)} of {count} bytes came")
             return data
 
-        return attempt(self.name, act)
+        return attempt(self.name, act, tries)
 
     def read(self, offset: int, count: int, until: int) -> bytes:
         """`count` bytes from `offset` on; what is missing is fetched with what follows up to `until`, at most 2 MiB."""
@@ -108,7 +116,7 @@ class RemoteRanges:
         def act() -> None:
             try:
                 for block in range(first, -(-end // BLOCK), AHEAD // BLOCK):
-                    self._fetch_run(cache, block, end)
+                    self._fetch_run(cache, block, end, tries=1)
             finally:
                 for block in missing:
                     _coming.pop(names[block], None)
@@ -121,11 +129,11 @@ class RemoteRanges:
     def _block(self, block: int) -> str:
         return f"{self.name}\0{self.size}\0{self.changed}\0{block}"
 
-    def _fetch_run(self, cache: BlockCache, block: int, last: int) -> bytes:
+    def _fetch_run(self, cache: BlockCache, block: int, last: int, tries: int = TRIES) -> bytes:
         """Fetch blocks from one on as far as `last`, at most `AHEAD`, and keep them; what came."""
         start = block * BLOCK
         stop = min(-(-min(last, start + AHEAD) // BLOCK) * BLOCK, self.size)
-        data = self.fetch(start, stop - start)
+        data = self.fetch(start, stop - start, tries)
         for i in range(0, len(data), BLOCK):
             cache.put(self._block(block + i // BLOCK), data[i : i + BLOCK])
         return data
@@ -143,10 +151,12 @@ class RemoteFiles:
     """
 
     def __init__(self, address: str, given: bool = True) -> None:
-        self.address, self._given = address.rstrip("/"), given
+        self.address, self._given, self._listing = address.rstrip("/"), given, None
 
     def _ranges(self, name: str) -> RemoteRanges:
-        return RemoteRanges(name, self._given) if is_remote(name) else RemoteRanges(f"{self.address}/{name}")
+        if is_remote(name):
+            return RemoteRanges(name, self._given)
+        return RemoteRanges(f"{self.address}/{name}", listing=self._listing)
 
     def source(self, name: str) -> Source:
         """An open file."""
@@ -181,6 +191,7 @@ class RemoteFiles:
         """
         filesystem, path = filesystem_of(self.address)
         found = attempt(self.address, lambda: filesystem.find(path))
+        self._listing = filesystem.dircache
         return sorted(name.removeprefix(path).lstrip("/") for name in found)
 
 

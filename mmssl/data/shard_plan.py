@@ -1,4 +1,4 @@
-"""Which recording goes into which shard, under which key: a pure function of the source."""
+"""Which recording goes into which shard, under which key: a pure function of the source and its files' sizes."""
 
 import hashlib
 import re
@@ -54,8 +54,8 @@ def _size(recordings: Recordings, index: int) -> int:
     return size
 
 
-def plan_shards(recordings: Recordings, keys: Sequence[str], shard_bytes: int) -> list[ShardPlan]:
-    """Consecutive recordings up to `shard_bytes` a shard; a larger one has its shard to itself."""
+def plan_spans(recordings: Recordings, shard_bytes: int) -> list[tuple[int, int]]:
+    """First recording and bytes of each shard: up to `shard_bytes`; a larger recording has its shard to itself."""
     starts, sizes = [0], [0]
     for index in range(len(recordings)):
         size = _size(recordings, index) + MEMBER
@@ -63,7 +63,13 @@ def plan_shards(recordings: Recordings, keys: Sequence[str], shard_bytes: int) -
             starts.append(index)
             sizes.append(0)
         sizes[-1] += size
-    stops = [*starts[1:], len(recordings)]
+    return list(zip(starts, sizes, strict=True))
+
+
+def plan_shards(keys: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[ShardPlan]:
+    """Consecutive recordings, parted as `plan_spans` says."""
+    starts, sizes = zip(*spans, strict=True)
+    stops = [*starts[1:], len(keys)]
     width = max(len(str(len(starts) - 1)), 6)
     safe = safe_keys(keys)
     return [

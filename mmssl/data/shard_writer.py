@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from mmssl.data.atomic import write_atomically
 from mmssl.data.decode.reader import Reader
+from mmssl.data.outage import Outage
 from mmssl.data.packets.store import table_of
 from mmssl.data.recordings import Recording, Recordings
 from mmssl.data.shard_index_file import open_index
@@ -97,7 +98,12 @@ def _sample(
 
 
 def write_shard(
-    recordings: Recordings, plan: ShardPlan, out: Path, reader: Reader | None, store: Store = untouched
+    recordings: Recordings,
+    plan: ShardPlan,
+    out: Path,
+    reader: Reader | None,
+    store: Store = untouched,
+    outage: Outage | None = None,
 ) -> ShardReport:
     """Write a shard, its index and its report.
 
@@ -107,10 +113,13 @@ def write_shard(
         out: the folder.
         reader: opens each recording once; one that cannot be opened is skipped. None: nothing is opened.
         store: makes of a recording the bytes that are stored.
+        outage: has seen the recordings before these; None where there were none.
 
     Raises:
         MmsslError: the folder cannot be written.
+        MediaError: NETWORK; the storage does not answer at all.
     """
+    outage = Outage() if outage is None else outage
     partial = out / f"{plan.name}.partial"
     skipped, kept = list[Skip](), 0
     try:
@@ -119,7 +128,9 @@ def write_shard(
                 start = file.tell()
                 try:
                     kept += _sample(file, recordings, index, key, reader, store, out / RECORDS)
+                    outage.look(None)
                 except MediaError as error:
+                    outage.look(error)
                     skipped.append(Skip(key, error.fault.value, f"{error.name}: {error.detail}"))
                     file.seek(start)
                     file.truncate()
@@ -147,6 +158,8 @@ def _record(out: Path, name: str) -> Path:
 def finished(out: Path, name: str, check: bool = False) -> ShardReport | None:
     """The report of a shard that an earlier run finished; None when it is not there as it was written.
 
+    One that lacks what the network did not give is not finished.
+
     Args:
         out: the folder.
         name: of the shard.
@@ -160,7 +173,7 @@ def finished(out: Path, name: str, check: bool = False) -> ShardReport | None:
             with (out / name).open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != told["sha256"]:
                     return None
-        skipped = tuple(Skip(**skip) for skip in told.pop("skipped"))
-        return ShardReport(**told, skipped=skipped)
+        report = ShardReport(**{**told, "skipped": tuple(Skip(**skip) for skip in told["skipped"])})
+        return None if any(skip.fault == Fault.NETWORK.value for skip in report.skipped) else report
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from mmssl.distributed import rank
-from mmssl.errors import TrainingError
+from mmssl.distributed import rank, world
+from mmssl.errors import MmsslError, TrainingError
 from mmssl.run import Run
 from mmssl.training.card import write_card
 from mmssl.training.guard import Guard
@@ -27,7 +27,7 @@ from mmssl.training.recipe import Recipe
 from mmssl.training.schedule import rate
 from mmssl.training.session import Session, open_session, step_seed
 from mmssl.training.sharding import clip_gradient
-from mmssl.training.signals import Signals
+from mmssl.training.signals import Interrupted, Signals
 
 
 def train(
@@ -57,6 +57,7 @@ def train(
         TrainingError: 10 losses of 100 are not finite, the first steps have no gradient, too many recordings cannot be
             read, or the GPU's memory is full.
         CheckpointError: checkpoints cannot be read, or three in a row cannot be written.
+        MediaError: the storage of the recordings does not answer; one process alone saves a checkpoint first.
         SystemExit: with 130, 143 or 138, after SIGINT, SIGTERM or SIGUSR1 and a checkpoint.
     """
     place = find_device(device)
@@ -93,9 +94,18 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     guard, plan = Guard(objective, optimizer), run.optimization
     batches, readings, pace = session.batches(), Readings(session.begin.left_out), Pace()
+
+    def save(done: int, last: bool) -> None:
+        journal.reading(readings.flush())
+        facts = {**session.facts, "left_out": readings.left_out}
+        journal.save(session.checkpoints, done, state, facts, last=last)
+
     with Signals() as signals:
         for step in range(session.begin.step, run.steps):
+            # Nothing of the step is done, and no other process waits in it for this one.
+            untouched = world() == 1
             if objective.refresh_every and step % objective.refresh_every == 0:
+                untouched = False
                 with state.renewing():
                     objective.refresh(session.every_clip())
                 pace.restart()
@@ -105,8 +115,16 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
                 group["lr"] = lr
             guard.watch()
             for part in range(plan.accumulate):
-                with pace.waiting():
-                    batch = next(batches)
+                try:
+                    with pace.waiting(), signals.waiting(whole=untouched and run.workers > 0):
+                        batch = next(batches)
+                except (MmsslError, Interrupted) as ending:
+                    if untouched and step > session.begin.step:
+                        save(step, last=True)
+                    if isinstance(ending, Interrupted):
+                        return step, signals.received
+                    raise
+                untouched = False
                 with session.averaging(last=part + 1 == plan.accumulate):
                     with session.precision():
                         loss, terms = session.model(batch)
@@ -123,9 +141,7 @@ def _steps(session: Session, journal: Journal) -> tuple[int, int]:
             journal.pace(done, {"lr": lr, **pace.lap(plan.accumulate * run.batch_size)})
             signal, last = signals.agreed(), done == run.steps
             if signal or last or done % run.save_every == 0:
-                journal.reading(readings.flush())
-                facts = {**session.facts, "left_out": readings.left_out}
-                journal.save(session.checkpoints, done, state, facts, last=last or signal > 0)
+                save(done, last=last or signal > 0)
                 wait_for_all()
                 pace.restart()
             if signal:

@@ -91,7 +91,7 @@ def test_removed_recordings_are_gone(make: Callable[[str | None], MomentIndex]) 
     index.add([entry("a", seed=1), entry("b", seed=2)])
     index.add([entry("c", seed=3)])
     index.remove(["a", "c"])
-    assert set(index.known()) == {"b"} == set(index.keys_of("films"))
+    assert set(index.known()) == {"b"} == set(index.members_of("films"))
     assert {hit.recording.key for hit in make(None).search(unit(DIM), 9, ["video"])} == {"b"}
 
 

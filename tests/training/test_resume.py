@@ -5,8 +5,10 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmssl.errors import CheckpointError, UsageError
+from mmssl.batch import Batch
+from mmssl.data.loader import training_batches
+from mmssl.errors import CheckpointError, Fault, MediaError, UsageError
 from mmssl.objective import Objective
 from mmssl.run import Run
 from mmssl.training.checkpoint import Checkpoints
@@ -97,6 +101,54 @@ def test_after_a_signal_and_with_other_workers(build: Any, tmp_path: Path, numbe
     assert Checkpoints(tmp_path / "parts" / "checkpoints").steps() == [2, 3]
     train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
     same(tmp_path / "whole", tmp_path / "parts")
+
+
+def without(patch: pytest.MonkeyPatch, number: int, happens: Callable[[], None]) -> None:
+    """Something happens in place of a batch."""
+
+    def some(*args: Any, **settings: Any) -> Iterator[Batch]:
+        yield from islice(training_batches(*args, **settings), number)
+        happens()
+
+    patch.setattr("mmssl.training.session.training_batches", some)
+
+
+def lose() -> None:
+    raise MediaError("s3://bucket/a.mp4", Fault.NETWORK, "could not be read")
+
+
+@pytest.mark.fault("R1", "S4")
+@pytest.mark.parametrize(
+    ("settings", "number", "steps"), [({}, 3, [2, 3]), ({"accumulate": 2}, 6, [2, 3]), ({"accumulate": 2}, 7, [2])]
+)
+def test_after_a_storage_went_away(
+    build: Any, tmp_path: Path, settings: dict[str, Any], number: int, steps: list[int]
+) -> None:
+    """What was trained is saved, unless the step has begun."""
+    recipe: Recipe = build(**settings)
+    train(recipe.build(), tmp_path / "whole", recipe=recipe)
+    with pytest.MonkeyPatch.context() as patch:
+        without(patch, number, lose)
+        with pytest.raises(MediaError):
+            train(recipe.build(), tmp_path / "parts", recipe=recipe)
+    assert Checkpoints(tmp_path / "parts" / "checkpoints").steps() == steps
+    train(recipe.build(), tmp_path / "parts", recipe=recipe, resume=True)
+    same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.fault("R1", "S4")
+def test_a_signal_ends_the_wait_for_clips(build: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    without(monkeypatch, 3, wait)
+    begin = time.monotonic()
+    with pytest.raises(SystemExit) as stopped:
+        train(replace(build().build(), workers=1), tmp_path / "run", recipe=build())
+    assert stopped.value.code == 143
+    assert time.monotonic() - begin < 30
+    assert Checkpoints(tmp_path / "run" / "checkpoints").steps() == [2, 3]
 
 
 @pytest.mark.fault("R9")

@@ -12,6 +12,7 @@ from mmssl.data.corpus.statistics import Statistics, statistics
 from mmssl.data.decode.pyav import PyAVReader
 from mmssl.data.decode.reader import MediaInfo
 from mmssl.data.keyed import Keyed
+from mmssl.data.outage import Outage
 from mmssl.data.recordings import Recording
 from mmssl.errors import MediaError
 
@@ -75,15 +76,22 @@ def filtered(
 
     Returns:
         What is kept, and counts of the rest.
+
+    Raises:
+        MediaError: NETWORK; the storage does not answer at all.
     """
-    report = FilterReport()
+    report, outage = FilterReport(), Outage()
     with tempfile.TemporaryDirectory() as folder:
-        corpus = statistics(_watched(recordings, watch, 0), Path(folder), rules.most_shared, rules.n_grams_kept)
+        read = (found for _, found in _watched(recordings, watch, 0) if isinstance(found, Recording))
+        corpus = statistics(read, Path(folder), rules.most_shared, rules.n_grams_kept)
     kept: dict[int, tuple[int, ...]] = {}
-    for number, recording in enumerate(_watched(recordings, watch, 1)):
+    for number, recording in _watched(recordings, watch, 1):
         report.recordings += 1
+        if isinstance(recording, MediaError):
+            report.note(report.rejected_recordings, f"unreadable: {recording.fault.value}", recording.name)
+            continue
         good = _good(recording, rules, corpus, report)
-        reason = _reason(recordings, number, recording, rules) if good else NOTHING_SAID
+        reason = _reason(recordings, number, recording, rules, outage) if good else NOTHING_SAID
         if reason:
             report.note(report.rejected_recordings, reason, recording.key)
             continue
@@ -93,11 +101,20 @@ def filtered(
     return KeptRecordings(recordings, kept), report
 
 
-def _watched(recordings: Keyed, watch: Callable[[float], None], before: int) -> Iterator[Recording]:
-    """All, in one of two passes."""
-    for number, recording in enumerate(recordings, 1):
-        yield recording
-        watch((before + number / len(recordings)) / 2)
+def _watched(
+    recordings: Keyed, watch: Callable[[float], None], before: int
+) -> Iterator[tuple[int, Recording | MediaError]]:
+    """All with their numbers, in one of two passes; an error for one whose description cannot be read."""
+    outage = Outage()
+    for number in range(len(recordings)):
+        found: Recording | MediaError
+        try:
+            found = recordings[number]
+        except MediaError as error:
+            found = error
+        outage.look(found if isinstance(found, MediaError) else None)
+        yield number, found
+        watch((before + (number + 1) / len(recordings)) / 2)
 
 
 def _good(recording: Recording, rules: Filter, corpus: Statistics, report: FilterReport) -> tuple[int, ...]:
@@ -113,14 +130,16 @@ def _good(recording: Recording, rules: Filter, corpus: Statistics, report: Filte
     return tuple(good)
 
 
-def _reason(recordings: Keyed, number: int, recording: Recording, rules: Filter) -> str:
+def _reason(recordings: Keyed, number: int, recording: Recording, rules: Filter, outage: Outage) -> str:
     """Why a recording is left out, "" if it is not."""
     if not rules.recordings:
         return ""
     try:
         info = _header(recordings, number, recording)
     except MediaError as error:
+        outage.look(error)
         return f"unreadable: {error.fault.value}"
+    outage.look(None)
     return next((rule.name for rule in rules.recordings if rule.rejects(recording, info)), "")
 
 

@@ -5,12 +5,15 @@ A FIFO or a device would hang an open, and a decoder given a name that it reads 
 
 import io
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
 from mmssl.data.decode.reader import Source
 from mmssl.errors import Fault, MediaError
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9]+:/")  # `Path` has made one slash of two
 
 
 def checked(source: Source, name: str, largest: int) -> Source:
@@ -45,7 +48,10 @@ def _file_size(path: Path, name: str) -> int:
     except PermissionError as error:
         raise MediaError(name, Fault.PERMISSION, "its folder may not be read by this user") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise MediaError(name, Fault.MISSING, "there is no such file") from error
+        detail = "there is no such file"
+        if _ADDRESS.match(name):
+            detail = "is an address, of which a command for one file reads nothing; copy the file to this machine first"
+        raise MediaError(name, Fault.MISSING, detail) from error
     if not stat.S_ISREG(status.st_mode):
         raise MediaError(name, Fault.NOT_REGULAR, "a folder, pipe, socket or device cannot be decoded")
     if not os.access(path, os.R_OK):

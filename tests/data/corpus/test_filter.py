@@ -95,3 +95,14 @@ def test_disk_or_memory_gives_the_same(corpus: Corpus, seed: int) -> None:
     rules = Filter(recordings=(), most_shared=1, n_grams_kept=40)
     first, second = (filtered(recordings, rules)[0] for _ in range(2))
     assert first.fingerprint() == second.fingerprint()
+
+
+def test_a_broken_description_is_one_of_those_left_out(corpus: Corpus) -> None:
+    folder = corpus({"a": [], "b": [], "c": []}).parent
+    for name, told in (("a", '{"caption": "a dog barks outside"}'), ("b", "{"), ("c", '{"caption": "rain on a roof"}')):
+        (folder / f"{name}.json").write_text(told)
+    (folder / "clips.csv").unlink()
+    kept, report = filtered(open_recordings(str(folder)), Filter(captions=(Length(),), recordings=()))
+    assert kept.all_keys() == ["a", "c"]
+    assert report.rejected_recordings == {"unreadable: text": 1}
+    assert report.examples["unreadable: text"] == [str(folder / "b.json")]

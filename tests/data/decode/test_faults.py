@@ -73,6 +73,13 @@ def test_addresses_are_names_of_files(reader: Any, address: str) -> None:
     assert caught.value.fault is Fault.MISSING
 
 
+def test_the_address_of_one_film(reader: Any) -> None:
+    path = str(Path("s3://bucket/a.mp4"))
+    with pytest.raises(MediaError, match="copy the file to this machine first") as caught:
+        reader.open(path, path)
+    assert caught.value.fault is Fault.MISSING
+
+
 @pytest.mark.fault("M4", "M5")
 @pytest.mark.parametrize(
     ("content", "expected"),

@@ -1,11 +1,13 @@
 """Storage that stops to answer ends a run; a recording that the network does not give is one of those left out."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.http import HTTPFileSystem
 
 from mmssl.batch import Batch
 from mmssl.data.clips import Clips
@@ -82,3 +84,18 @@ def test_a_few_failures_are_counted(server: Any, sounds: Clips) -> None:
         assert len(batch) == 8
     assert server.failures == 0
     assert 1 <= skipped.failures <= 2
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_silence_is_an_outage_too(server: Any, sounds: Clips, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    """Told before the patience with a decoder is over, which would blame one recording after the other."""
+    monkeypatch.setattr("mmssl.data.reach.SILENCE", 0.2)
+    HTTPFileSystem.clear_instance_cache()
+    skipped = Skipped()
+    batches = begun(replace(sounds, patience=4.0), workers, skipped)
+    next(batches)
+    server.delay = 5.0
+    with pytest.raises(MediaError, match="answers again"):
+        list(islice(batches, 20))
+    assert {fault for fault, _ in skipped.reasons.values()} <= {Fault.NETWORK}
+    HTTPFileSystem.clear_instance_cache()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,6 @@ from mmssl.data.shard_plan import LONGEST_KEY, ShardPlan, safe_keys
 from mmssl.data.shard_writer import description, write_shard
 from mmssl.data.shards import ShardRecordings
 from mmssl.data.sources import open_recordings
-from mmssl.data.stored import Store
 from mmssl.errors import MediaError, MmsslError, UsageError
 
 Tone = Callable[[int], bytes]
@@ -109,11 +109,11 @@ def test_goes_on_after_a_kill(source: Path, tmp_path: Path, monkeypatch: pytest.
 def test_stopped_in_the_middle(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import mmssl.data.pack as module
 
-    def stop(recordings: ShardRecordings, plan: ShardPlan, out: Path, reader: None, store: Store) -> object:
+    def stop(recordings: ShardRecordings, plan: ShardPlan, out: Path, *others: Any) -> object:
         if plan.start:
             (out / f"{plan.name}.partial").write_bytes(b"half")
             raise KeyboardInterrupt
-        return write_shard(recordings, plan, out, reader, store)
+        return write_shard(recordings, plan, out, *others)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "write_shard", stop)

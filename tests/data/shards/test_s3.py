@@ -1,5 +1,9 @@
 """S3, as moto's server speaks it: what lies there gives the batches that it gives on disk."""
 
+import errno
+import io
+import socket
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,6 +14,7 @@ import torch
 
 from mmssl.data.clips import Clips
 from mmssl.data.loader import training_batches
+from mmssl.data.network import attempt, filesystem_of
 from mmssl.data.pack import pack
 from mmssl.data.sources import open_recordings
 from mmssl.errors import Fault, MediaError, UsageError
@@ -113,8 +118,52 @@ def test_what_replaces_an_object_is_never_mixed_in(
     with source, pytest.raises(MediaError, match="changed since it was opened") as caught:
         source.read()
     assert caught.value.fault is Fault.SHARD
-    bucket.invalidate_cache()
+    filesystem_of("s3://bucket")[0].invalidate_cache()
     source = open_recordings("s3://bucket/sounds/*.wav").source(0)
     assert not isinstance(source, str)
     with source:
         assert source.read() == new
+
+
+def test_a_worker_does_not_ask_for_what_was_listed(bucket: Any, folder: Path) -> None:
+    bucket.put(f"{folder}/", "bucket/sounds/deep/", recursive=True)
+    recordings = open_recordings("s3://bucket/sounds")
+    s3fs.S3FileSystem.clear_instance_cache()  # as a fork does
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(s3fs.S3FileSystem, "_call_s3", None)
+        source = recordings.source(3)
+    assert not isinstance(source, str)
+    with source:
+        assert source.seek(0, io.SEEK_END) == (folder / "03.wav").stat().st_size
+
+
+@pytest.mark.fault("S4")
+def test_a_server_that_is_silent_costs_seconds(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries are not multiplied by those of the libraries below, which were 375 of 15 s each."""
+    monkeypatch.setattr("mmssl.data.network.SILENCE", 0.2)
+    monkeypatch.setattr("mmssl.data.network.PAUSE", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        s3fs.S3FileSystem.clear_instance_cache()
+        begin = time.monotonic()
+        with pytest.raises(MediaError, match="in 3 tries") as caught:
+            open_recordings("s3://bucket/sounds/*.wav")
+        assert time.monotonic() - begin < 5
+    assert caught.value.fault is Fault.NETWORK
+
+
+@pytest.mark.fault("S4")
+def test_a_server_that_asks_to_slow_down_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmssl.data.network.PAUSE", 0.001)
+    answers = iter([OSError(errno.EBUSY, "Please reduce your request rate")] * 5)
+
+    def act() -> str:
+        if error := next(answers, None):
+            raise error
+        return "bytes"
+
+    assert attempt("s3://bucket/a.mp4", act) == "bytes"
+    answers = iter([OSError(errno.EBUSY, "Please reduce your request rate")] * 50)
+    with pytest.raises(MediaError, match=r"in 7 tries: .*Please reduce") as caught:
+        attempt("s3://bucket/a.mp4", act)
+    assert caught.value.fault is Fault.NETWORK
