@@ -45,10 +45,11 @@ class _Names:
     def __init__(self) -> None:
         self._own: tuple[str, ...] = ()
         self._all: tuple[str, ...] = ()
+        self.counts = torch.ones(())  # of the processes that have each name, last the gradient's norm; on the device
         # On the processor: asking over NCCL would stall the GPU at every step.
         self._group = distributed.new_group(backend="gloo", timeout=TIMEOUT) if world() > 1 else None
 
-    def of_all(self, own: tuple[str, ...]) -> tuple[str, ...]:
+    def of_all(self, own: tuple[str, ...], device: torch.device) -> tuple[str, ...]:
         """Those of this process to those of all, in one order; they are exchanged only where some have changed."""
         if self._group is None:
             return own
@@ -58,6 +59,8 @@ class _Names:
             lists: list[tuple[str, ...]] = [own] * world()
             distributed.all_gather_object(lists, own, group=self._group)
             self._all = tuple(dict.fromkeys(name for each in lists for name in each))
+            having = [sum(name in each for each in lists) for name in self._all]
+            self.counts = torch.tensor([*having, world()], device=device)  # here alone, as the GPU waits for it
         self._own = own
         return self._all
 
@@ -110,16 +113,14 @@ class Readings:
         for part in self._parts:
             for name, value in part.items():
                 found.setdefault(name, []).append(value)
-        names = self._names.of_all(tuple(found))
+        names = self._names.of_all(tuple(found), norm.device)
         missing = torch.zeros_like(found["loss"][0])
         means = [torch.stack(found.get(name, [missing])).mean() for name in names]
         own = torch.stack([*means, norm.detach().float()])
         everyone = own.clone()
         if world() > 1:
-            counts = own.new_tensor([name in found for name in names] + [True])
-            everyone = torch.cat([own, counts])
             distributed.all_reduce(everyone)
-            everyone = everyone[: len(own)] / everyone[len(own) :]
+            everyone /= self._names.counts
         finite = everyone[names.index("loss")].isfinite() & everyone[-1].isfinite()
         numbers, copied = torch.cat([own[:1], everyone]), None
         if numbers.is_cuda:
