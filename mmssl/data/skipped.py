@@ -35,11 +35,21 @@ class Skipped:
         self.clips = self.failures = 0
         self.reasons: dict[str, tuple[Fault, str]] = {}
         self._named: Counter[Fault] = Counter()
-        if self.file is not None and self.file.is_file():
-            for line in self.file.read_text(encoding="utf-8").splitlines():
-                with suppress(ValueError, KeyError):  # a line that a kill or a full disk cut off
-                    entry = json.loads(line)
-                    self.reasons[entry["key"]] = (Fault(entry["fault"]), entry["detail"])
+        self._read = 0  # bytes of the file
+        self._learn()
+
+    def _learn(self) -> None:
+        """What stands in the file: from before, or by another process of the run."""
+        if self.file is None or not self.file.is_file():
+            return
+        with self.file.open("rb") as stream:
+            stream.seek(self._read)
+            lines = stream.read().splitlines(keepends=True)
+        for line in lines:
+            self._read += len(line)
+            with suppress(ValueError, KeyError):  # a line that a kill or a full disk cut off
+                entry = json.loads(line)
+                self.reasons.setdefault(entry["key"], (Fault(entry["fault"]), entry["detail"]))
 
     def tried(self, clips: int) -> None:
         """Count clips that were asked for, readable or not."""
@@ -52,6 +62,8 @@ class Skipped:
             TrainingError: more than the limit are bad.
         """
         self.failures += 1
+        if key not in self.reasons:
+            self._learn()
         if key not in self.reasons:
             self.reasons[key] = (fault, detail)
             self._named[fault] += 1
@@ -82,6 +94,7 @@ class Skipped:
 
     def summary(self) -> list[str]:
         """Lines for the end of a run: a total, then each reason with its count and an example; empty if all is well."""
+        self._learn()
         if not self.reasons:
             return []
         counts = Counter(fault for fault, _ in self.reasons.values())

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mmssl.distributed import gather
+from mmssl.errors import UsageError
 
 
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -44,12 +45,58 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_(variance, share)
 
 
+class _SharedBatchNormAct(SharedBatchNorm):
+    """timm's, which drops blocks of places and activates as well."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, input: Tensor) -> Tensor:
+        normal: Tensor = self.act(self.drop(super().forward(input)))
+        return normal
+
+
+_SHARED: dict[type, type[SharedBatchNorm]] = dict.fromkeys(
+    (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), SharedBatchNorm
+)
+
+
+def _kinds(model: nn.Module) -> dict[type, type[SharedBatchNorm]]:
+    """Each kind of batch normalization in a model to the shared one that does what it does.
+
+    Raises:
+        UsageError: what else one of them does is not known, and torch's conversion would leave it away.
+    """
+    ready = (SharedBatchNorm, nn.SyncBatchNorm)
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and not isinstance(m, ready)]
+    kinds = {type(norm) for norm in norms}
+    if kinds <= _SHARED.keys():
+        return _SHARED
+    from timm.layers import BatchNormAct2d  # a second, and few models have it
+
+    shared = {**_SHARED, BatchNormAct2d: _SharedBatchNormAct}
+    for kind in kinds - shared.keys():
+        raise UsageError(
+            f"{kind.__name__} is a batch normalization of its own, which would see the clips of one process alone: "
+            "take torch's or timm's, or a norm that is not of the batch"
+        )
+    return shared
+
+
 def share_statistics(model: nn.Module, device: torch.device) -> nn.Module:
-    """Every batch normalization of a model over all processes; names, weights and statistics stay the same ones."""
+    """Every batch normalization of a model over all processes; names, weights and statistics stay the same ones.
+
+    Raises:
+        UsageError: one of them is of an unknown kind.
+    """
+    kinds = _kinds(model)
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-any-return, no-untyped-call]
+        from timm.layers import convert_sync_batchnorm
+
+        # timm's, as torch's takes the activation out of timm's own without a word.
+        return convert_sync_batchnorm(model)  # type: ignore[no-any-return]
     for module in model.modules():
-        if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+        if type(module) in kinds:
             # In place: another module of the objective may hold the same one.
-            module.__class__ = SharedBatchNorm
+            module.__class__ = kinds[type(module)]
     return model

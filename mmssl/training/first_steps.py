@@ -1,7 +1,7 @@
 """What the first steps of a training tell: data without what an encoder reads, and a loss that compares nothing."""
 
 from mmssl.batch import Batch, Modality
-from mmssl.distributed import world
+from mmssl.distributed import rank, world
 from mmssl.errors import TrainingError, UsageError
 from mmssl.objective import Objective
 from mmssl.run import Run
@@ -51,17 +51,21 @@ class FirstSteps:
             )
 
     def unreached(self, objective: Objective, step: int) -> None:
-        """After the backward pass of one step, the first of which tells what the loss uses.
+        """After the backward pass of a step; with one process the first tells what the loss uses.
 
         Raises:
-            UsageError: some of what is to be trained gets no gradient; with several processes torch cannot go on then.
+            UsageError: some of what is to be trained gets no gradient; with several processes torch cannot go on then,
+                and where it is one process's batch that uses less, the others would wait for it in vain.
         """
-        if step != 1 or not (names := [name for name, weight in trained(objective).items() if weight.grad is None]):
+        if step != 1 and world() == 1:
+            return
+        if not (names := [name for name, weight in trained(objective).items() if weight.grad is None]):
             return
         told = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        advice = f"the loss does not use {told}; leave that out or give it requires_grad_(False)"
+        where = f" in step {step} on process {rank()}" if step > 1 else ""
+        advice = f"the loss does not use {told}{where}; leave that out or give it requires_grad_(False)"
         if world() > 1:
-            raise UsageError(advice)
+            raise UsageError(advice if step == 1 else f"{advice}, or add 0 times it to the loss of such a batch")
         self._unused = (f"warning: {advice}",)
 
     def _note(self, modality: Modality) -> str:

@@ -20,6 +20,7 @@ from mmssl.run import Run
 from mmssl.training.card import write_card
 from mmssl.training.guard import Guard
 from mmssl.training.journal import Journal
+from mmssl.training.only_one import only_one
 from mmssl.training.processes import find_device, processes, wait_for_all
 from mmssl.training.progress import Pace
 from mmssl.training.readings import Readings
@@ -53,7 +54,8 @@ def train(
         The numbers of the last evaluation.
 
     Raises:
-        UsageError: the folder holds another run, the device is not there, the batch cannot be divided.
+        UsageError: the folder holds another run or is trained by another process, the device is not there, the batch
+            cannot be divided.
         TrainingError: 10 losses of 100 are not finite, the first steps have no gradient, too many recordings cannot be
             read, or the GPU's memory is full.
         CheckpointError: checkpoints cannot be read, or three in a row cannot be written.
@@ -61,7 +63,7 @@ def train(
         SystemExit: with 130, 143 or 138, after SIGINT, SIGTERM or SIGUSR1 and a checkpoint.
     """
     place = find_device(device)
-    with processes(place), _memory_named(run):
+    with processes(place), _memory_named(run), only_one(folder):
         session = open_session(run, folder, place, recipe, begin_with, resume=resume)
         with Journal(folder, session.begin.step, run.steps, session.first) as journal:
             for note in session.begin.notes:

@@ -10,13 +10,14 @@ from torch import Tensor, distributed
 from mmssl.distributed import world
 from mmssl.errors import UsageError
 from mmssl.objective import Terms
+from mmssl.training.processes import TIMEOUT
 
 WINDOW, LIMIT = 100, 10  # so many of so many steps without a finite loss and gradient end a run
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Loss, gradient norm and terms after `step` steps, means over all processes.
+    """Loss, gradient norm and terms after `step` steps, means over all processes that have them.
 
     Attributes:
         fault: why the step was left out; "" for one that was not.
@@ -38,6 +39,32 @@ class _Pending:
     copied: torch.cuda.Event | None
 
 
+class _Names:
+    """Agrees on the names of a step's numbers, which may differ between processes, as the batches do."""
+
+    def __init__(self) -> None:
+        self._own: tuple[str, ...] = ()
+        self._all: tuple[str, ...] = ()
+        self.counts = torch.ones(())  # of the processes that have each name, last the gradient's norm; on the device
+        # On the processor: asking over NCCL would stall the GPU at every step.
+        self._group = distributed.new_group(backend="gloo", timeout=TIMEOUT) if world() > 1 else None
+
+    def of_all(self, own: tuple[str, ...], device: torch.device) -> tuple[str, ...]:
+        """Those of this process to those of all, in one order; they are exchanged only where some have changed."""
+        if self._group is None:
+            return own
+        changed = torch.tensor(int(own != self._own))
+        distributed.all_reduce(changed, op=distributed.ReduceOp.MAX, group=self._group)
+        if changed:
+            lists: list[tuple[str, ...]] = [own] * world()
+            distributed.all_gather_object(lists, own, group=self._group)
+            self._all = tuple(dict.fromkeys(name for each in lists for name in each))
+            having = [sum(name in each for each in lists) for name in self._all]
+            self.counts = torch.tensor([*having, world()], device=device)  # here alone, as the GPU waits for it
+        self._own = own
+        return self._all
+
+
 def _named(keys: Sequence[str]) -> str:
     return ", ".join(keys[:8]) + (f" and {len(keys) - 8} more" if len(keys) > 8 else "")
 
@@ -54,6 +81,7 @@ class Readings:
         self._pending: _Pending | None = None
         self._keys: tuple[str, ...] = ()
         self._parts: list[dict[str, Tensor]] = []
+        self._names = _Names()
 
     def add(self, keys: tuple[str, ...], loss: Tensor, terms: Terms) -> None:
         """Of one batch of the step that is going on.
@@ -80,14 +108,19 @@ class Readings:
             of the step before.
         """
         earlier = self.flush()
-        # A term may be missing from a batch, such as one without captions.
-        names = tuple({name: None for part in self._parts for name in part})
-        means = [torch.stack([part[name] for part in self._parts if name in part]).mean() for name in names]
+        # A term may be missing from a batch, such as one without captions, and from that of one process alone.
+        found: dict[str, list[Tensor]] = {}
+        for part in self._parts:
+            for name, value in part.items():
+                found.setdefault(name, []).append(value)
+        names = self._names.of_all(tuple(found), norm.device)
+        missing = torch.zeros_like(found["loss"][0])
+        means = [torch.stack(found.get(name, [missing])).mean() for name in names]
         own = torch.stack([*means, norm.detach().float()])
         everyone = own.clone()
         if world() > 1:
             distributed.all_reduce(everyone)
-            everyone /= world()
+            everyone /= self._names.counts
         finite = everyone[names.index("loss")].isfinite() & everyone[-1].isfinite()
         numbers, copied = torch.cat([own[:1], everyone]), None
         if numbers.is_cuda:

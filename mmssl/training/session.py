@@ -193,7 +193,7 @@ def _prepared(run: Run, device: torch.device) -> Objective | None:
 def open_session(
     run: Run, folder: Path, device: torch.device, recipe: Recipe | None, begin_with: Path | None, *, resume: bool
 ) -> Session:
-    """Put everything together; process 0 makes the run folder.
+    """Put everything together; process 0 fills the run folder.
 
     Raises:
         UsageError: the folder holds another run, or the batch cannot be divided among the processes.
@@ -207,10 +207,6 @@ def open_session(
     objective = run.objective.to(device).train()
     cache_gradient(objective, plan.chunk)
     whole = _prepared(run, device)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
     if rank() == 0:
         start_folder(folder, run, fingerprint, recipe, begin_with, resume=resume)
     checkpoints = Checkpoints(folder / "checkpoints")

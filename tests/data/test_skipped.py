@@ -28,3 +28,12 @@ def test_without_a_file_the_log_names_all_that_are_broken(caplog: pytest.LogCapt
     told = [record.getMessage() for record in caplog.records]
     assert sum(".mp4" in line for line in told) == 30
     assert [line.rpartition(" are ")[2] for line in told if "further" in line] == ["counted alone"]
+
+
+def test_processes_name_a_recording_once_and_count_those_of_all(tmp_path: Path) -> None:
+    first, second = Skipped(tmp_path, limit=1.0), Skipped(tmp_path, limit=1.0)
+    first.record("a.mp4", Fault.TRUNCATED, "is cut")
+    second.record("a.mp4", Fault.TRUNCATED, "is cut")
+    second.record("b.mp4", Fault.TRUNCATED, "is cut")
+    assert len((tmp_path / "skipped.jsonl").read_text().splitlines()) == 2
+    assert first.summary()[0] == second.summary()[0] == "2 recordings could not be read"

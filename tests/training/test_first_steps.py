@@ -105,6 +105,13 @@ def test_what_the_loss_does_not_use(
     monkeypatch.setattr(first_steps, "world", lambda: 2)
     with pytest.raises(UsageError, match=r"does not use extra\.weight"):
         train(some(), tmp_path / "two")
+    # Nor where a later batch of one process uses less: the others would wait for its gradient.
+    monkeypatch.setattr(first_steps, "rank", lambda: 1)
+    later = some()
+    for name, weight in later.objective.named_parameters():
+        weight.grad = None if name == "extra.bias" else torch.zeros_like(weight)
+    with pytest.raises(UsageError, match=r"extra\.bias in step 3 on process 1.*add 0 times it to the loss"):
+        first_steps.FirstSteps(later, 0).unreached(later.objective, 3)
     frozen = some()
     frozen.objective.requires_grad_(False)
     with pytest.raises(UsageError, match="no parameter of InfoNCE has requires_grad"):

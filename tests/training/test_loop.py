@@ -1,5 +1,7 @@
 import errno
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +32,7 @@ def test_the_folder_holds_what_rebuilds_the_model(build: Any, tmp_path: Path) ->
     run = recipe.build()
     numbers = train(run, tmp_path, recipe=recipe)
     assert numbers["weights/training"] == 0
-    names = {"recipe.py", "run.json", "README.md", "log.csv", "metrics.jsonl", "tensorboard", "checkpoints"}
+    names = {"recipe.py", "run.json", "README.md", "log.csv", "metrics.jsonl", "tensorboard", "checkpoints", ".lock"}
     assert names == {path.name for path in tmp_path.iterdir()}
     content = json.loads((tmp_path / "run.json").read_text())
     assert content["arguments"]["lr"] == 0.02
@@ -228,3 +230,19 @@ def test_on_a_gpu(build: Any, tmp_path: Path) -> None:
     train(recipe.build(), tmp_path, device="cuda", recipe=recipe)
     train(recipe.build(), tmp_path, device="cuda", recipe=recipe, resume=True)
     assert len(rows(tmp_path)) == 1 + 6
+
+
+def test_a_folder_that_another_process_trains_is_refused(build: Any, tmp_path: Path) -> None:
+    """Two jobs that start at once, or a queue that starts one again before its first has ended."""
+    (tmp_path / "run").mkdir()
+    program = "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(); input()"
+    command = [sys.executable, "-c", program, str(tmp_path / "run" / ".lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(UsageError, match="run: another training runs in it; wait for its end"):
+            train(build().build(), tmp_path / "run", resume=True)
+        other.stdin.close()
+    assert not (tmp_path / "run" / "run.json").exists()
+    train(build().build(), tmp_path / "run", resume=True)  # its lock has ended with it

@@ -74,6 +74,15 @@ for way in ways:
             return usual(batch)
 
         run.objective.forward = forward
+    if way == "terms":  # each process has its own, in its own order
+        plain = run.objective.forward
+
+        def with_terms(batch):
+            loss, terms = plain(batch)
+            own = {"both": torch.tensor(float(rank)), **terms} if rank else {**terms, "both": torch.tensor(0.0)}
+            return loss, {**own, f"of_{rank}": torch.tensor(3.0 + rank)}
+
+        run.objective.forward = with_terms
     run.objective.after_step = after_step
     try:
         train(run, Path(folder) / way, recipe=recipe, resume=way in ("resumed", "sharded-again"))
@@ -93,7 +102,18 @@ def arguments(page: Path, data: Path, folder: Path, *ways: str) -> list[str]:
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-WAYS = ("go", "signal", "bad", "sharded", "sharded-recompute", "resumed", "sharded-again", "nan", "sharded-nan")
+WAYS = (
+    "go",
+    "signal",
+    "bad",
+    "sharded",
+    "sharded-recompute",
+    "resumed",
+    "sharded-again",
+    "nan",
+    "sharded-nan",
+    "terms",
+)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +176,14 @@ def test_a_bad_batch_of_one_is_left_out_by_both(two: Path) -> None:
     checkpoint = Checkpoints(two / "nan" / "checkpoints").read(6)
     assert checkpoint.facts["left_out"] == [2]
     assert all(tensor.isfinite().all() for part in checkpoint.parts.values() for tensor in part.values())
+
+
+def test_terms_that_one_process_lacks_or_orders_otherwise_are_not_mixed(two: Path) -> None:
+    assert ends(two, WAYS.index("terms")) == ["end", "end"]
+    with (two / "terms" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [[float(row[name]) for name in ("both", "of_0", "of_1")] for row in rows] == [[0.5, 3.0, 4.0]] * len(rows)
+    assert losses(two / "terms") == losses(two / "go")
 
 
 @pytest.mark.parametrize(
