@@ -13,7 +13,7 @@ from mmssl.errors import UsageError
 def only_one(folder: Path) -> Iterator[None]:
     """Within this block no other training has the folder, which is made if it is not there; process 0 sees to it.
 
-    The lock ends with the process, however that ends, and holds over NFS as well.
+    The lock ends with the process, however that ends.
 
     Raises:
         UsageError: another has it, or it cannot be made.

@@ -17,7 +17,7 @@ from mmssl.cli.documents import document, print_json
 def test_it_is_a_flag_wherever_it_is() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     found = {name: p for name, command in commands.items() for p in command.params if "--json" in p.opts}
-    assert set(found) == {"probe", "search", "evaluate", "transfer"}
+    assert set(found) == {"doctor", "probe", "search", "evaluate", "transfer"}
     assert all(option.is_flag and not option.secondary_opts for option in found.values())
     assert all("Print" in option.help and "one JSON document" in option.help for option in found.values())
 
