@@ -60,7 +60,8 @@ class Store:
         if data == _NONE:
             return self._remember(name, None), True
         table = None if data is None else decode(data, part.size)
-        return self._remember(name, table), table is not None
+        # None is not kept in mind: whoever asks may be refused before a table is made.
+        return (None, False) if table is None else (self._remember(name, table), True)
 
     def make(self, part: Slice, media: ContainerMedia, source: Source) -> PacketTable | None:
         """A table made by reading an open recording through, and kept.

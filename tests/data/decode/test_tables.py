@@ -227,6 +227,16 @@ def test_limits_hold_with_a_table(film: FilmMaker, limits: Limits) -> None:
     assert caught.value.fault is Fault.UNSUPPORTED
 
 
+def test_a_refused_recording_gets_its_table_later(film: FilmMaker, tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(film().path.read_bytes())
+    for _ in range(2):
+        with pytest.raises(MediaError):
+            PyAVReader(Limits(seconds=1.0)).open(str(path), "film")
+    with visited(path) as media:
+        assert media.table is not None
+
+
 def test_without_a_cache_nothing_is_made_twice(film: FilmMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMSSL_CACHE_GB", "0")
     kept = Store()
