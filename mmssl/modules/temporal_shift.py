@@ -14,10 +14,11 @@ def temporal_shift(x: Tensor, frames: int, share: int) -> Tensor:
     """
     moved = x.shape[1] // share
     clips = x.reshape(-1, frames, *x.shape[1:])
-    out = torch.zeros_like(clips)
-    out[:, :-1, :moved] = clips[:, 1:, :moved]
-    out[:, 1:, moved : 2 * moved] = clips[:, :-1, moved : 2 * moved]
-    out[:, :, 2 * moved :] = clips[:, :, 2 * moved :]
+    nothing = torch.zeros_like(clips[:, :1, :moved])
+    # Put together, not written into zeros: torch 2.11's compiler fails at the latter on a processor.
+    next_frame = torch.cat([clips[:, 1:, :moved], nothing], 1)
+    frame_before = torch.cat([nothing, clips[:, :-1, moved : 2 * moved]], 1)
+    out = torch.cat([next_frame, frame_before, clips[:, :, 2 * moved :]], 2)
     return out.flatten(0, 1).contiguous(memory_format=torch.channels_last)
 
 

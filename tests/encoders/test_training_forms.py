@@ -1,11 +1,14 @@
 """Recomputed, laid out and sharded encoders are the same encoders."""
 
 import copy
+import shutil
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from mmssl.encoder import Encoder
+from mmssl.encoders.video_small import VideoSmall
 from mmssl.modules.resnet import Shortcut
 from mmssl.training.layout import lay_channels_last
 from mmssl.training.recompute import recompute
@@ -68,3 +71,18 @@ def test_few_channels_are_skipped_by_shortcuts_alone(encoder: Encoder) -> None:
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d) and not isinstance(module, Shortcut) and module.kernel_size == (1, 1):
             assert module.in_channels >= 16 or module.stride == (1, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="compiling for a processor needs a C++ compiler")
+def test_compiled_for_a_processor_a_step_is_the_same() -> None:
+    """At the quickstart's size: smaller ones compile where this one did not."""
+    torch.manual_seed(0)
+    encoder = VideoSmall()
+    inputs = torch.randint(0, 256, (4, 4, 3, 64, 64), dtype=torch.uint8)
+    other = copy.deepcopy(encoder)
+    other.compile()
+    expected, found = step(encoder, inputs), step(other, inputs)
+    torch.testing.assert_close(found["features"], expected["features"], atol=1e-4, rtol=1e-4)
+    for name, tensor in expected.items():  # where features are nearly 0, rounding lets a ReLU pass another gradient
+        assert float((found[name] - tensor).double().norm()) <= 2e-2 * float(tensor.double().norm()), name
