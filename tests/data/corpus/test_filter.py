@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 from mmssl.cli.app import app
 from mmssl.data.corpus.filtering import Filter, filtered
 from mmssl.data.corpus.rules import Length, Rare, Shared
+from mmssl.data.recordings import Recording
 from mmssl.data.sources import open_recordings
+from mmssl.errors import Fault, MediaError
 
 Corpus = Callable[[dict[str, list[str]]], Path]
 
@@ -106,3 +109,21 @@ def test_a_broken_description_is_one_of_those_left_out(corpus: Corpus) -> None:
     assert kept.all_keys() == ["a", "c"]
     assert report.rejected_recordings == {"unreadable: text": 1}
     assert report.examples["unreadable: text"] == [str(folder / "b.json")]
+
+
+@pytest.mark.fault("S4")
+def test_storage_that_does_not_answer_ends_it(corpus: Corpus) -> None:
+    recordings = open_recordings(str(corpus({str(number): ["a dog barks outside"] for number in range(8)})))
+
+    class Silent:
+        def __len__(self) -> int:
+            return len(recordings)
+
+        def __getitem__(self, number: int) -> Recording:
+            raise MediaError(f"s3://bucket/{number}.json", Fault.NETWORK, "could not be read in 3 tries")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(recordings, name)
+
+    with pytest.raises(MediaError, match="go on when bucket answers again"):
+        filtered(Silent(), Filter(captions=(Length(),), recordings=()))
